@@ -1,0 +1,161 @@
+# shmscope: the whole build, one file, not recursive.
+#
+#   make                 the programs and libraries          build/plain/{bin,lib}
+#   make check           every test (installs what is missing, by apt)
+#   make demo            a hang and its explanation, FAULT=NAME picks another
+#   make bench           figures against the peers, BENCH=ipc runs one
+#   make install         DESTDIR=, PREFIX=/usr/local
+#   SAN=address|thread|undefined   the same in a directory of its own; V=1 shows commands
+
+SAN    ?=
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+FAULT  ?= lost-bell
+VERSION := 0.1.0
+
+B   := build/$(or $(SAN),plain)
+O   := $(B)/obj
+Q   := $(if $(V),,@)
+say  = $(if $(V),,@printf '  %-5s %s\n' $(1) '$(@:$(B)/%=%)';)
+
+# ---- flags: CC, CPPFLAGS, CFLAGS and LDFLAGS belong to the user ------------------------------
+warnings     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+san_flags    := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+ALL_CPPFLAGS  = -I. -D_GNU_SOURCE -DSHMSCOPE_VERSION='"$(VERSION)"' $(CPPFLAGS)
+ALL_CFLAGS    = -std=gnu11 -fPIC -pthread $(warnings) $(if $(WERROR),-Werror) $(san_flags) $(CFLAGS)
+ALL_LDFLAGS   = -pthread $(san_flags) $(LDFLAGS)
+TOOL_LIBS     = -ljansson -ldw -lelf -lz
+SCREEN_LIBS   = -lncursesw -ltinfo
+
+# ---- what is built from what: a new .c joins by its directory -------------------------------
+src      = $(sort $(wildcard $(1)))
+objs     = $(patsubst %.c,$(O)/%.o,$(call src,$(1)))
+
+base_objs    := $(call objs,lib/base/*.c)
+as_objs      := $(call objs,lib/as/*.c)
+hub_objs     := $(call objs,lib/hub/*.c)
+lib_objs     := $(call objs,lib/*/*.c)
+preload_objs := $(call objs,sigdump/preload/*.c sigdump/preload/as/*.c)
+sigpath_objs := $(as_objs) $(call objs,sigdump/preload/as/*.c)
+# The copy of libshmhub with the fault seam (hub_fault.h): only tests and hubdemo link it.
+fault_objs   := $(patsubst %.c,$(O)/fault/%.o,$(call src,lib/hub/*.c))
+sut_objs     := $(call objs,tests/sut/*.c)
+
+unit_srcs    := $(call src,tests/unit/*_test.c tests/stress/*_stress.c tests/crash/*_crash.c)
+unit_bins    := $(patsubst tests/%.c,$(B)/tests/%,$(unit_srcs))
+fixture_bins := $(patsubst tests/%.c,$(B)/%,$(call src,tests/fixture/*.c))
+bench_bins   := $(patsubst tests/%.c,$(B)/%,$(call src,tests/bench/*.c))
+helper_objs  := $(call objs,tests/*.c)
+
+libs  := $(B)/lib/libshmhub.a $(B)/lib/libshmhub.so $(if $(preload_objs),$(B)/lib/libsigdump.so)
+tools := $(foreach t,sigdump shmtop shminspect,$(if $(call src,$(t)/*.c),$(B)/bin/$(t)))
+sut   := $(if $(sut_objs),$(B)/bin/hubdemo)
+
+all: $(libs) $(tools) $(sut)
+
+# Code that a signal may land in: no lazy TLS, no lazy binding (checked by check-as).
+$(as_objs) $(preload_objs): ALL_CFLAGS += -ftls-model=initial-exec
+$(hub_objs) $(fault_objs) $(preload_objs) $(base_objs): ALL_CFLAGS += -fvisibility=hidden
+
+$(O)/%.o: %.c $(B)/flags Makefile | deps
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/fault/%.o: %.c $(B)/flags Makefile | deps
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CPPFLAGS) -DSHMHUB_FAULTS $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/flags: FORCE                     # rebuild when compiler or flags change
+	@mkdir -p $(@D); echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(VERSION)' | cmp -s - $@ || \
+	 echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(VERSION)' >$@
+
+$(B)/lib/libshmhub.a: $(hub_objs) $(base_objs)
+	@mkdir -p $(@D); rm -f $@
+	$(call say,AR)$(AR) rcs $@ $^
+
+$(B)/lib/libshmhub.so.0: $(hub_objs) $(base_objs) lib/hub/shmhub.map
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) -shared -Wl,-soname,libshmhub.so.0 -Wl,--version-script=lib/hub/shmhub.map \
+		-Wl,-z,now $(ALL_LDFLAGS) -o $@ $(hub_objs) $(base_objs)
+
+$(B)/lib/libshmhub.so: $(B)/lib/libshmhub.so.0
+	@ln -sf libshmhub.so.0 $@
+
+# initfirst: our constructor runs before any other, so that no thread exists yet.
+# bsymbolic: our own calls stay ours, whatever the program exports.
+$(B)/lib/libsigdump.so: $(preload_objs) $(as_objs) sigdump/preload/sigdump.map
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) -shared -Wl,-soname,libsigdump.so -Wl,--version-script=sigdump/preload/sigdump.map \
+		-Wl,-z,now -Wl,-z,initfirst -Wl,-Bsymbolic $(ALL_LDFLAGS) -o $@ $(preload_objs) $(as_objs) -ldl
+
+# Everything under lib/ for the tools; the tests' copy carries the fault seam.
+$(B)/lib/libshmscope.a: $(lib_objs)
+	@mkdir -p $(@D); rm -f $@
+	$(call say,AR)$(AR) rcs $@ $^
+
+$(B)/lib/libshmscope-test.a: $(filter-out $(hub_objs),$(lib_objs)) $(fault_objs) $(helper_objs)
+	@mkdir -p $(@D); rm -f $@
+	$(call say,AR)$(AR) rcs $@ $^
+
+$(B)/bin/sigdump: $(call objs,sigdump/*.c) $(B)/lib/libshmscope.a
+$(B)/bin/shminspect: $(call objs,shminspect/*.c) $(B)/lib/libshmscope.a
+$(B)/bin/shmtop: $(call objs,shmtop/*.c) $(B)/lib/libshmscope.a
+$(B)/bin/shmtop: EXTRA_LIBS = $(SCREEN_LIBS)
+$(B)/bin/sigdump $(B)/bin/shminspect $(B)/bin/shmtop:
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EXTRA_LIBS) $(TOOL_LIBS)
+
+$(B)/bin/hubdemo: $(sut_objs) $(B)/lib/libshmscope-test.a
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+$(B)/tests/%: $(O)/tests/%.o $(B)/lib/libshmscope-test.a
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TOOL_LIBS) $(TEST_LIBS)
+
+$(B)/bench/%: $(O)/tests/bench/%.o $(B)/lib/libshmscope.a
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TOOL_LIBS) $(BENCH_LIBS)
+
+# Fixtures are programs like anybody's: they link nothing of ours.
+$(B)/fixture/%: tests/fixture/%.c $(B)/flags | deps
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -I. -D_GNU_SOURCE -std=gnu11 $(warnings) -g -O1 -pthread -rdynamic $(san_flags) -o $@ $< -ldl
+
+# ---- checks -------------------------------------------------------------------------------
+check: check-layers check-pairs check-as check-tests
+check-layers:
+	$(Q)scripts/check-layers
+check-pairs:
+	$(Q)scripts/check-pairs lib/hub/*.[ch] lib/as/*.[ch] $(wildcard sigdump/preload/*.[ch] sigdump/preload/as/*.[ch])
+check-as: $(sigpath_objs)
+	$(Q)$(if $(SAN),true,scripts/check-as scripts/as-allowed.syms $^)
+check-tests: all $(unit_bins) $(fixture_bins)
+	$(Q)B=$(B) SAN=$(SAN) scripts/run-tests $(TESTS)
+check-model: | deps
+	$(Q)scripts/run-models tests/model
+
+demo: all
+	$(Q)B=$(B) FAULT=$(FAULT) scripts/demo
+
+bench: all $(bench_bins)
+	$(Q)B=$(B) scripts/run-bench $(BENCH)
+bench-deps:
+	$(Q)scripts/deps --install bench
+
+# Which packages are needed, and why, stands in scripts/deps. Goals that promise to work on a
+# bare machine install what is missing; plain `make` only names it.
+deps_mode := $(if $(filter check% demo bench deps,$(MAKECMDGOALS)),--install,--check)
+deps:
+	$(Q)scripts/deps $(deps_mode) $(if $(filter check% bench deps,$(MAKECMDGOALS)),check,build)
+
+install: all
+	$(Q)B=$(B) VERSION=$(VERSION) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) scripts/install
+clean:
+	rm -rf build
+
+FORCE:
+.PHONY: all check check-layers check-pairs check-as check-tests check-model demo bench bench-deps deps install clean FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
