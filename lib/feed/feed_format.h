@@ -1,0 +1,77 @@
+/*
+ * feed_format - the records of a feed: one JSON object per line, append-only, one writer.
+ *
+ * A feed belongs to one process image (or to an outside look at one): file name
+ * COMM-PID-RANDOM.ndjson, rotated parts .1, .2. It can be read while it is being written and
+ * after its writer was killed in the middle of a line: a last line without '\n' is cut off and
+ * ignored. Every object has "v":1 and "t":TYPE; fields are only ever added, unknown ones are
+ * skipped by readers, absent ones are unknown.
+ *
+ * Numbers are JSON integers below 2^53. Addresses, words, random ids and whatever may exceed
+ * 2^53 are strings "0x1f". Times: mono_us and real_us are microseconds of CLOCK_MONOTONIC and
+ * CLOCK_REALTIME; *_ms are the hub's own milliseconds since its creation (hub_format.h). Bytes
+ * that are not UTF-8 stand as \u00XX of that byte.
+ * A program counter is [MODULE, "0xOFFSET"] with OFFSET = pc - load bias (the address of the ELF
+ * file), or [-1, "0xPC"] where no module is; a third element is a string of flags: "g" guessed,
+ * "x" exact (not a return address: the innermost frame, or one interrupted by a signal), "s"
+ * signal frame. Numbers only: the reader makes the names, perhaps on another machine.
+ *
+ * feed    first line of every file: who writes, about whom
+ *   boot (uuid text), host (name), pidns, pid, start (ticks), image ("0x" random per exec), comm,
+ *   exe, uid, writer (version), segment, by ("self" or "outside"), mono_us, real_us,
+ *   caps (array of strings: what could be used: "peek", "schedstat", "pidfd_getfd", ...)
+ * module  dictionary: m, path, build_id (hex text or null), bias ("0x"), start, end ("0x"),
+ *   kind ("file", "vdso", "jit", "deleted")
+ * stack   dictionary: s, frames ([[m,"0x..",flags?]...], innermost first), end (why it ends:
+ *   "bottom", "truncated", "no-cfi", "unreadable", "loop", "limit")
+ *   Both are written before they are first referred to, again in each file of a rotation.
+ *
+ * dump    begins a dump: d (number, 1.. within the feed), family ("0x", shared by all processes
+ *   asked together), why ("signal", "control", "watchdog", "call", "fatal", "outside"),
+ *   sender (pid that asked, or null), mono_us, real_us
+ * look    a look at the transport: d, look (1 before the stacks, 2 after), mono_us
+ *   What follows up to the next look, thread or done belongs to it; d and look are repeated.
+ * hub     d, look, h (number within the dump), path, id ("0x"), ino, role ("host", "peer"),
+ *   peer (own id; 0 for the host), host_pid, host_start, created_us, created_real_us, file_bytes,
+ *   ring_cells, calls_max, calls_pending, last_alive_us, stopping, no_space, calls_waited,
+ *   calls_refused, error (null, or why this hub could not be read)
+ * peer    d, look, h, peer, name, pid, start, state ("starting", "live", "leaving", "dead",
+ *   "gone", "quarantined"), incarnation, exit_status, started_us, died_us, loop_tid,
+ *   beat ("asleep", "handler", "running" or null), beat_method, beat_ms,
+ *   flag (peer_asleep bits), flag_ms, host_flag, host_flag_ms, host_tid, host_beat,
+ *   host_beat_method, host_beat_ms, calls_pending, slots_held, restarts, alloc_failed,
+ *   host_alloc_failed, handled
+ * ring    d, look, h, peer, dir ("recv", "send"), head, tail, published (position after the last
+ *   cell that is confirmed by its word), waiting (messages between tail and published), capacity,
+ *   sending (tid, 0), bell (bytes unread at the consumer's end, null: not known), bell_ms,
+ *   messages, bytes, taken, bells, bell_head, sleeps, full, full_waits, rescues, refused, take_ms,
+ *   damage (null, or what is wrong with it), oldest (null or {time_ms, call, kind, method, len,
+ *   slot}: the first message waiting), newest (the same, the last one)
+ * class   d, look, h, class, bytes, slots, max, free, allocated, in_flight, held, punching, bad,
+ *   waiters, claims, failed, no_space, owners (array of {peer, incarnation, dir ("to_peer",
+ *   "to_host"), state, n, oldest_ms})
+ * slot    d, look, h, class, slot, state, peer, incarnation, dir, generation, time_ms, bytes,
+ *   call, method: slots that left "free" more than a second ago; the oldest 256 of a class
+ * call    d, look, h, by (0 the host, else the peer whose call it is), id, state ("pending",
+ *   "answered", "failed", "cancelled"), peer, method, started_us, tid, deadline_ms,
+ *   enqueued_peer, enqueued_at (position + 1; 0 never), bytes: the oldest 256 of each table
+ * thread  d, tid, name, state (letter of /proc), own (true: a thread of our library),
+ *   captured ("peek", "signal", "ptrace", "core", "proc"), disturbed, moved (it ran while it was
+ *   looked at), sys (number of the call it is blocked in, -1 none), args (six "0x"), sp, pc,
+ *   stack (s or null), reason (null, or why there is no stack), blocked_ms (null: not known),
+ *   wchan, mono_us
+ * word    d, addr ("0x"), value ("0x"), of (tid that waits on it): memory at a futex address
+ * child   d, pid, start, told (true: the request was passed on), reason (null, or why not)
+ * done    d, mono_us, threads (seen), captured (with a stack), disturbed, us (duration), timeout
+ *   (true: the deadline ended it)
+ * end     the writer stopped on purpose: why ("exit", "exec", "signal"), signal, mono_us
+ *
+ * lib/feed/feed.schema.json says the same to a validator; feed.5 to people.
+ */
+#ifndef SHMSCOPE_FEED_FORMAT_H
+#define SHMSCOPE_FEED_FORMAT_H
+
+#define FEED_VERSION 1
+#define FEED_SUFFIX  ".ndjson"
+
+#endif
