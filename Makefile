@@ -54,16 +54,17 @@ sut   := $(if $(sut_objs),$(B)/bin/hubdemo)
 all: $(libs) $(tools) $(sut)
 
 # Code that a signal may land in: no lazy TLS, no lazy binding (checked by check-as).
-$(as_objs) $(preload_objs): ALL_CFLAGS += -ftls-model=initial-exec
-$(hub_objs) $(fault_objs) $(preload_objs) $(base_objs): ALL_CFLAGS += -fvisibility=hidden
+# (A variable of its own: what is added to ALL_CFLAGS here would leak into $(B)/flags.)
+$(as_objs) $(preload_objs): OBJ_CFLAGS += -ftls-model=initial-exec
+$(hub_objs) $(fault_objs) $(preload_objs) $(base_objs): OBJ_CFLAGS += -fvisibility=hidden
 
 $(O)/%.o: %.c $(B)/flags Makefile | deps
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(OBJ_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/fault/%.o: %.c $(B)/flags Makefile | deps
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(ALL_CPPFLAGS) -DSHMHUB_FAULTS $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CPPFLAGS) -DSHMHUB_FAULTS $(ALL_CFLAGS) $(OBJ_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/flags: FORCE                     # rebuild when compiler or flags change
 	@mkdir -p $(@D); echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(VERSION)' | cmp -s - $@ || \
