@@ -1,0 +1,265 @@
+/*
+ * state - the model: what was seen of processes, threads, stacks and hubs at one moment.
+ *
+ * Sources fill it (a live look, a feed, a hub file, a core) and say what they could not see;
+ * the judge reads it (lib/findings); views draw it and compute nothing. A state is complete in
+ * itself and owns its memory: two of them never share.
+ *
+ * Conventions
+ *	- Times are microseconds of the machine's CLOCK_MONOTONIC ("_us"), 0 when not known;
+ *	  state->real_offset_us turns them into CLOCK_REALTIME.
+ *	- Not known is -1 for signed numbers, STATE_UNKNOWN for answers, NULL for texts. Never 0.
+ *	- Rings are named from the peer's side. written, read, waiting count messages;
+ *	  head, tail, published count cells (descriptors).
+ */
+#ifndef SHMSCOPE_STATE_H
+#define SHMSCOPE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+#include "lib/hub/hub_format.h"
+
+enum state_answer { STATE_UNKNOWN = -1, STATE_NO = 0, STATE_YES = 1 };
+
+/* Where a fact came from; also what a finding may rest on. */
+enum state_source { STATE_LIVE = 1, STATE_FEED = 2, STATE_HUB_FILE = 4, STATE_CORE = 8 };
+
+struct state_input { /* a file or a target that was read */
+	const char *path;
+	const char *type;      /* "hub", "feed", "core", "series", "live" */
+	bool complete;         /* false: partial, see note */
+	const char *note;      /* what was cut off or skipped; NULL */
+	uint64_t from_us, to_us;
+};
+
+struct state_message { /* a descriptor as seen in a ring */
+	bool is_there;
+	uint64_t time_us;      /* publication */
+	uint64_t position;     /* of its first cell */
+	uint32_t call, len, slot;
+	uint8_t kind;          /* enum hub_kind */
+	uint16_t method;
+};
+
+struct state_ring {
+	uint64_t head, tail, published;
+	uint64_t written, read, waiting; /* messages */
+	uint32_t capacity;               /* cells */
+	uint32_t sending_tid;            /* producer is between publication and bell */
+	int64_t bell;                    /* bytes unread at the consumer's end; -1 not known */
+	uint64_t bells, bell_head, bell_us;
+	uint64_t bytes, sleeps, full, full_waits, rescues, refused;
+	uint64_t take_us;
+	struct state_message oldest, newest; /* waiting */
+	const char *damage;              /* NULL, or what is wrong: then do not believe the rest */
+};
+
+struct state_beat {
+	uint8_t state;  /* enum hub_beat_state */
+	uint16_t method;
+	uint64_t since_us;
+};
+
+struct state_peer {
+	uint16_t id;             /* 0: the host itself */
+	const char *name;
+	int32_t pid;
+	uint64_t start;          /* clock ticks since boot */
+	uint32_t state;          /* enum hub_peer_state */
+	enum state_answer alive; /* asked of the system, not of the file */
+	enum state_answer stopped; /* SIGSTOP, or traced */
+	uint32_t incarnation, restarts;
+	int32_t exit_status;     /* as waitpid(); -1 not known */
+	uint64_t started_us, died_us;
+	struct state_beat beat;       /* the peer's loop */
+	struct state_beat host_beat;  /* the host's handler for this peer */
+	uint32_t loop_tid, host_tid;
+	uint32_t flag, host_flag;     /* HUB_ASLEEP_* bits: waiting flags of both ends */
+	uint64_t flag_us, host_flag_us;
+	uint32_t calls_pending;       /* host's calls to it */
+	uint32_t slots_held;
+	uint64_t alloc_failed, host_alloc_failed, handled;
+	struct state_ring ring[2];    /* HUB_RECV, HUB_SEND */
+	int process;                  /* index into state->process, -1: not seen */
+};
+
+struct state_owner { /* slots of a class in the same hands */
+	uint16_t peer, incarnation;
+	uint8_t direction, slot_state;
+	uint32_t n;
+	uint64_t oldest_us;
+};
+
+struct state_class {
+	uint32_t index, bytes;   /* slot size */
+	uint32_t slots, slots_max;
+	uint32_t count[HUB_SLOT_STATES];
+	uint32_t bad;            /* words that make no sense */
+	uint32_t waiters;
+	uint64_t claims, failed, no_space;
+	struct state_owner *owner;
+	size_t owners;
+};
+
+struct state_slot {
+	uint32_t klass, index;
+	uint8_t slot_state, direction;
+	uint16_t peer, incarnation;
+	uint64_t generation, time_us;
+	uint32_t bytes, call, method;
+};
+
+struct state_call {
+	uint16_t by;             /* 0: the host's call; else the peer whose call it is */
+	uint32_t id;
+	uint8_t call_state;      /* enum hub_call_state */
+	uint16_t peer, method;   /* by 0: the peer it is made to */
+	uint16_t enqueued_peer;
+	uint64_t enqueued_at;    /* position + 1; 0 never */
+	uint64_t started_us;
+	uint32_t tid, deadline_ms, bytes;
+};
+
+struct state_hub {
+	const char *path;
+	uint64_t id;             /* random, one per hub */
+	enum state_source source;
+	uint64_t seen_us;        /* when it was read */
+	uint32_t file_version;
+	const char *writer;
+	uint64_t created_us, file_bytes, last_alive_us;
+	int32_t host_pid;
+	uint64_t host_start;
+	enum state_answer host_alive;
+	uint32_t ring_cells, calls_max, calls_pending;
+	uint64_t calls_waited, calls_refused, no_space;
+	bool stopping;
+	const char *damage;      /* NULL, or why the whole file cannot be believed */
+	struct state_peer *peer; /* in order of id; entry 0 need not be the host */
+	size_t peers;
+	struct state_class *klass;
+	size_t classes;
+	struct state_slot *slot; /* not free for more than a second; the oldest of each class */
+	size_t slots;
+	bool slots_listed;       /* false: this source lists no single slots */
+	struct state_call *call;
+	size_t calls;
+};
+
+struct state_frame {
+	const char *function;    /* demangled; NULL: not known */
+	const char *file;        /* base name; NULL */
+	int line;                /* 0: not known */
+	const char *module;      /* base name of the object; NULL: none */
+	uint64_t offset;         /* in the object (or the pc where module is NULL) */
+	const char *build_id;
+	bool inlined, guessed;
+};
+
+struct state_stack {
+	struct state_frame *frame; /* innermost first; names filled in by state_symbolize() */
+	size_t frames;
+	const char *end;           /* why it ends; NULL: at the bottom */
+	uint64_t hash;             /* equal stacks have equal hashes */
+	unsigned count;            /* threads that have it */
+};
+
+enum state_wait_kind {
+	STATE_WAIT_NONE = 0, /* runs, or not known */
+	STATE_WAIT_POLL,     /* epoll, poll, select: an event loop */
+	STATE_WAIT_FUTEX,
+	STATE_WAIT_READ,
+	STATE_WAIT_WRITE,
+	STATE_WAIT_LOCK,     /* flock, fcntl */
+	STATE_WAIT_CONNECT,
+	STATE_WAIT_SLEEP,
+	STATE_WAIT_CHILD,
+	STATE_WAIT_OTHER,
+};
+
+struct state_thread {
+	int32_t tid;
+	const char *name;
+	char state;              /* letter of /proc: R S D T t Z; '?' not known */
+	enum state_wait_kind wait;
+	const char *wait_text;   /* "epoll_wait, no timeout", "read on pipe:[1234]"; NULL */
+	int sys;                 /* system call it is blocked in, -1 none or not known */
+	uint64_t arg[6], sp, pc;
+	int stack;               /* index into state->stack, -1 */
+	const char *captured;    /* "peek", "signal", "ptrace", "core", "proc" */
+	const char *reason;      /* why there is no stack; NULL */
+	bool disturbed, moved, own;
+	uint64_t blocked_us;     /* blocked for at least so long; 0 not known */
+};
+
+struct state_process {
+	int32_t pid;
+	uint64_t start;
+	const char *boot;        /* boot id text; NULL */
+	uint64_t pid_ns;
+	const char *name, *host, *exe;
+	enum state_answer alive;
+	char state;              /* letter of /proc of the main thread; '?' */
+	enum state_source source;
+	const char *feed;        /* path; NULL */
+	bool library;            /* libsigdump is in it */
+	uint64_t seen_us, dump_us; /* last seen; when its threads were captured, 0 never */
+	uint64_t family;         /* dump id, 0 */
+	struct state_thread *thread;
+	size_t threads;
+	int64_t rss_bytes, fds;  /* -1 not known */
+};
+
+struct state {
+	struct arena arena;
+	uint64_t now_us;          /* the moment this state describes */
+	int64_t real_offset_us;   /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	unsigned sources;         /* enum state_source bits that contributed */
+	bool single_moment;       /* nothing before this moment was seen: dwell comes from ages */
+	bool sees_processes;      /* false: whether processes run, stop or wait is not known */
+	bool sees_bells;          /* false: unread bell bytes are not known */
+	struct state_input *input;
+	size_t inputs, inputs_room;
+	struct state_hub *hub;
+	size_t hubs, hubs_room;
+	struct state_process *process;
+	size_t processes, processes_room;
+	struct state_stack *stack;
+	size_t stacks, stacks_room;
+	const char **unseen;      /* sentences: what could not be seen, and why ("NOT SEEN") */
+	size_t unseens, unseens_room;
+};
+
+/* state_init / state_fini - an empty state; give back all it owns. Safety: one-owner. */
+void state_init(struct state *st);
+void state_fini(struct state *st);
+
+/* state_note_unseen - add a "NOT SEEN" sentence; kept once. Safety: one-owner. */
+void state_note_unseen(struct state *st, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * state_find_process - the process with this pid and start time (0: any); NULL when absent.
+ * Safety: MT-safe on a state that nobody changes.
+ */
+struct state_process *state_find_process(const struct state *st, int32_t pid, uint64_t start);
+
+/* state_find_thread - thread `tid` of a process; NULL when absent. Safety: as above. */
+struct state_thread *state_find_thread(const struct state_process *p, int32_t tid);
+
+/* state_find_peer - peer `id` of a hub; NULL when absent. Safety: as above. */
+struct state_peer *state_find_peer(const struct state_hub *hub, unsigned id);
+
+/*
+ * state_join - the last step of every source: link peers to processes by pid and start time,
+ * count stacks, drop duplicates of one hub seen by several processes (the freshest wins, bells
+ * and flags of the better informed side are kept).
+ * Returns 0 or -ENOMEM. Safety: one-owner.
+ */
+int state_join(struct state *st);
+
+#endif
