@@ -124,7 +124,7 @@ $(B)/fixture/%: tests/fixture/%.c $(B)/flags | deps
 	$(call say,CC)$(CC) -I. -D_GNU_SOURCE -std=gnu11 $(warnings) -g -O1 -pthread -rdynamic $(san_flags) -o $@ $< -ldl
 
 # ---- checks -------------------------------------------------------------------------------
-check: check-layers check-pairs check-as check-tests
+check: check-layers check-pairs check-as check-model check-tests
 check-layers:
 	$(Q)scripts/check-layers
 check-pairs:
