@@ -1,0 +1,139 @@
+/*
+ * sigdump - what a program may tell libsigdump.so about itself.
+ *
+ *	#include "sigdump.h"
+ *
+ *	sigdump_name("thumbs");
+ *	struct sigdump_hub hub = { sizeof(hub), SIGDUMP_PEER, 3, hub_fd, bell_fd, "/dev/shm/app.hub" };
+ *	sigdump_hub_add(&hub);
+ *
+ * Header only, C and C++, nothing to link: each call looks whether the library is in this
+ * process (it comes by LD_PRELOAD, see sigdump(1)) and is a few instructions that return
+ * -ENOSYS when it is not. So a program keeps these calls in every build.
+ *
+ * What is told here appears in the dumps of this process. A process that tells of a hub gets a
+ * dumper: one thread of the library's own that answers SIGUSR1 and `sigdump dump` without
+ * waking any thread of the program. That thread runs no code of the program, has its own file
+ * descriptors, and does not keep the process alive.
+ */
+#ifndef SIGDUMP_H
+#define SIGDUMP_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum sigdump_role { SIGDUMP_HOST = 1, SIGDUMP_PEER = 2 };
+enum { SIGDUMP_HUBS = 16, SIGDUMP_CHILDREN = 1024 };
+
+/* A hub (shmhub.h) that this process takes part in. */
+struct sigdump_hub {
+	uint32_t size;    /* sizeof(struct sigdump_hub): lets the struct grow */
+	uint32_t role;    /* enum sigdump_role */
+	uint32_t peer;    /* own id; 0 for the host */
+	int32_t fd;       /* the open hub file; stays the caller's, may be closed afterwards */
+	int32_t bell_fd;  /* peer: own end of the doorbell; host: -1 (the file names its ends) */
+	const char *path; /* where the file is, for people; "" for a memfd */
+};
+
+/* What the library exports. Call the functions below instead. */
+int sigdump_api_name(const char *name);
+int sigdump_api_hub_add(const struct sigdump_hub *hub);
+int sigdump_api_hub_remove(int32_t fd);
+int sigdump_api_child_add(pid_t pid);
+int sigdump_api_child_remove(pid_t pid);
+
+/*
+ * Sets `call` to the address of one of these, NULL when the library is not there. Read from the
+ * global offset table: in programs that are not position independent compilers take the address
+ * of a weak function directly, and the linker then settles it as 0 for ever.
+ */
+#if defined(__x86_64__)
+#define SIGDUMP_FIND(call, symbol) \
+	__asm__(".weak " #symbol "\n\tmovq " #symbol "@GOTPCREL(%%rip), %0" : "=r"(call))
+#else
+#define SIGDUMP_FIND(call, symbol) ((call) = 0)
+#endif
+
+/*
+ * sigdump_name - how this process shall be called in dumps and lists ("thumbs").
+ * Its own comm (prctl PR_SET_NAME) stays as it is. At most 47 bytes are kept.
+ * Returns 0; -EINVAL for NULL or ""; -ENOSYS without the library.
+ * Safety: MT-safe.
+ */
+static inline int sigdump_name(const char *name)
+{
+	int (*call)(const char *);
+
+	SIGDUMP_FIND(call, sigdump_api_name);
+	return call ? call(name) : -ENOSYS;
+}
+
+/*
+ * sigdump_hub_add - this process has opened a hub: dumps shall hold its rings, bells and slots.
+ *
+ * hub   borrowed for the call. The library opens the file anew from hub->fd, so neither a lock
+ *       nor the life of that descriptor is prolonged; bells are looked at only during a dump.
+ *
+ * Returns 0; -ENOSYS without the library; -EINVAL for a size, role or fd that cannot be;
+ * -ENOSPC when SIGDUMP_HUBS are registered. A failure costs only the transport part of dumps.
+ * A fork child is not its parent: it registers again what it still uses.
+ * Safety: MT-safe. The first call starts the dumper.
+ */
+static inline int sigdump_hub_add(const struct sigdump_hub *hub)
+{
+	int (*call)(const struct sigdump_hub *);
+
+	SIGDUMP_FIND(call, sigdump_api_hub_add);
+	return call ? call(hub) : -ENOSYS;
+}
+
+/*
+ * sigdump_hub_remove - the hub registered with this fd number is no longer used.
+ * Call it before the file is closed. Returns 0, -ENOENT, or -ENOSYS without the library.
+ * Safety: MT-safe.
+ */
+static inline int sigdump_hub_remove(int32_t fd)
+{
+	int (*call)(int32_t);
+
+	SIGDUMP_FIND(call, sigdump_api_hub_remove);
+	return call ? call(fd) : -ENOSYS;
+}
+
+/*
+ * sigdump_child_add - a dump of this process shall also be asked of process `pid`.
+ * It is passed on only while that process has the library and its dumper is ready.
+ * Returns 0; -EINVAL; -ENOSPC when SIGDUMP_CHILDREN are registered; -ENOSYS without the library.
+ * Safety: MT-safe.
+ */
+static inline int sigdump_child_add(pid_t pid)
+{
+	int (*call)(pid_t);
+
+	SIGDUMP_FIND(call, sigdump_api_child_add);
+	return call ? call(pid) : -ENOSYS;
+}
+
+/*
+ * sigdump_child_remove - `pid` has ended. Call it before it is reaped, so that its number
+ * cannot stand for another process. Returns 0, -ENOENT, or -ENOSYS without the library.
+ * Safety: MT-safe.
+ */
+static inline int sigdump_child_remove(pid_t pid)
+{
+	int (*call)(pid_t);
+
+	SIGDUMP_FIND(call, sigdump_api_child_remove);
+	return call ? call(pid) : -ENOSYS;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
