@@ -24,7 +24,8 @@
  *   kind ("file", "vdso", "jit", "deleted")
  * stack   dictionary: s, frames ([[m,"0x..",flags?]...], innermost first), end (why it ends:
  *   "bottom", "truncated", "no-cfi", "unreadable", "loop", "limit")
- *   Both are written before they are first referred to, again in each file of a rotation.
+ *   Both are written before they are first referred to, again in each file of a rotation. A
+ *   number is never used again for another module or stack of the same image.
  *
  * dump    begins a dump: d (number, 1.. within the feed), family ("0x", shared by all processes
  *   asked together), why ("signal", "control", "watchdog", "call", "fatal", "outside"),
@@ -59,9 +60,11 @@
  *   captured ("peek", "signal", "ptrace", "core", "proc"), disturbed, moved (it ran while it was
  *   looked at), sys (number of the call it is blocked in, -1 none), args (six "0x"), sp, pc,
  *   stack (s or null), reason (null, or why there is no stack), blocked_ms (null: not known),
- *   wchan, mono_us
+ *   wchan, on (what the descriptor in args[0] is, as /proc/self/fd names it: "pipe:[1234]",
+ *   "socket:[99]", a path; null or absent: not asked, or no descriptor), mono_us
  * word    d, addr ("0x"), value ("0x"), of (tid that waits on it): memory at a futex address
- * child   d, pid, start, told (true: the request was passed on), reason (null, or why not)
+ * child   d, pid, start, name, state (letter of /proc when it was asked; "T" is stopped), told
+ *   (true: the request was passed on), reason (null, or why not)
  * done    d, mono_us, threads (seen), captured (with a stack), disturbed, us (duration), timeout
  *   (true: the deadline ended it)
  * end     the writer stopped on purpose: why ("exit", "exec", "signal"), signal, mono_us

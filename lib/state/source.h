@@ -10,6 +10,13 @@
  *
  * Several paths given together (source_open_paths) are merged: feeds of a family and the hub
  * file beside them give states in which everything known at that moment stands together.
+ *
+ * A dump gives two states, one for each look at the transport. What its threads did was looked
+ * at between the two and stands in both. What an earlier dump saw of other processes and hubs
+ * stands there too, marked as carried (state.h). A hub file comes last of all: its state
+ * describes the moment of reading while its host lives, else the last sign of life in it. A
+ * peer whose rings and beat stand there exactly as in its last dump has not moved since: its
+ * process then counts as looked at.
  */
 #ifndef SHMSCOPE_STATE_SOURCE_H
 #define SHMSCOPE_STATE_SOURCE_H

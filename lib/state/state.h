@@ -11,6 +11,11 @@
  *	- Not known is -1 for signed numbers, STATE_UNKNOWN for answers, NULL for texts. Never 0.
  *	- Rings are named from the peer's side. written, read, waiting count messages;
  *	  head, tail, published count cells (descriptors).
+ *	- Absent is not the same as fine: a state holds what was looked at in its moment. What was
+ *	  not looked at is absent, or, so that views can draw all that is known together, stands
+ *	  there as it was last seen with `carried` set. Neither is evidence for or against
+ *	  anything: rules pass over what is carried, and a finding is cleared only by a look at
+ *	  its place.
  */
 #ifndef SHMSCOPE_STATE_H
 #define SHMSCOPE_STATE_H
@@ -85,6 +90,7 @@ struct state_peer {
 	uint64_t alloc_failed, host_alloc_failed, handled;
 	struct state_ring ring[2];    /* HUB_RECV, HUB_SEND */
 	int process;                  /* index into state->process, -1: not seen */
+	bool carried;                 /* not looked at in this moment: as last seen */
 };
 
 struct state_owner { /* slots of a class in the same hands */
@@ -139,15 +145,17 @@ struct state_hub {
 	uint64_t calls_waited, calls_refused, no_space;
 	bool stopping;
 	const char *damage;      /* NULL, or why the whole file cannot be believed */
+	bool carried;            /* classes, slots, calls and the host's words are as last seen;
+				    each peer says it for itself */
 	struct state_peer *peer; /* in order of id; entry 0 need not be the host */
-	size_t peers;
+	size_t peers, peers_room;
 	struct state_class *klass;
-	size_t classes;
+	size_t classes, classes_room;
 	struct state_slot *slot; /* not free for more than a second; the oldest of each class */
-	size_t slots;
+	size_t slots, slots_room;
 	bool slots_listed;       /* false: this source lists no single slots */
 	struct state_call *call;
-	size_t calls;
+	size_t calls, calls_room;
 };
 
 struct state_frame {
@@ -155,13 +163,15 @@ struct state_frame {
 	const char *file;        /* base name; NULL */
 	int line;                /* 0: not known */
 	const char *module;      /* base name of the object; NULL: none */
+	const char *path;        /* of the object, as its process named it; NULL */
 	uint64_t offset;         /* in the object (or the pc where module is NULL) */
 	const char *build_id;
 	bool inlined, guessed;
+	bool exact;              /* the pc itself, not the address after a call */
 };
 
 struct state_stack {
-	struct state_frame *frame; /* innermost first; names filled in by state_symbolize() */
+	struct state_frame *frame; /* innermost first; names come from state_symbolize(), symbolize.h */
 	size_t frames;
 	const char *end;           /* why it ends; NULL: at the bottom */
 	uint64_t hash;             /* equal stacks have equal hashes */
@@ -209,8 +219,9 @@ struct state_process {
 	bool library;            /* libsigdump is in it */
 	uint64_t seen_us, dump_us; /* last seen; when its threads were captured, 0 never */
 	uint64_t family;         /* dump id, 0 */
+	bool carried;            /* not looked at in this moment: as last seen */
 	struct state_thread *thread;
-	size_t threads;
+	size_t threads, threads_room;
 	int64_t rss_bytes, fds;  /* -1 not known */
 };
 
@@ -255,11 +266,27 @@ struct state_thread *state_find_thread(const struct state_process *p, int32_t ti
 struct state_peer *state_find_peer(const struct state_hub *hub, unsigned id);
 
 /*
- * state_join - the last step of every source: link peers to processes by pid and start time,
- * count stacks, drop duplicates of one hub seen by several processes (the freshest wins, bells
- * and flags of the better informed side are kept).
- * Returns 0 or -ENOMEM. Safety: one-owner.
+ * state_join - the last step of every source: one hub seen by several becomes one, each peer as
+ * the freshest of them saw it; equal stacks become one, with the number of threads that have
+ * it; peers are linked to processes by pid and start time.
+ *
+ * Unread bell bytes are known at the end that owns the socket only. They are taken over from
+ * the other look if the ring stood still between the two, else they stay unknown.
+ *
+ * May be called again after more was added. Returns 0 or -ENOMEM. Safety: one-owner.
  */
 int state_join(struct state *st);
+
+/*
+ * state_add_* - an empty element at the end of the state's array, numbers at "not known".
+ * Pointers into that array are valid until the next one. NULL without memory.
+ * Safety: one-owner.
+ */
+struct state_input *state_add_input(struct state *st);
+struct state_hub *state_add_hub(struct state *st);
+struct state_peer *state_add_peer(struct state *st, struct state_hub *hub, unsigned id);
+struct state_process *state_add_process(struct state *st);
+struct state_thread *state_add_thread(struct state *st, struct state_process *p);
+struct state_stack *state_add_stack(struct state *st);
 
 #endif
