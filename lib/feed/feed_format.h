@@ -34,7 +34,7 @@
  *   What follows up to the next look, thread or done belongs to it; d and look are repeated.
  * hub     d, look, h (number within the dump), path, id ("0x"), ino, role ("host", "peer"),
  *   peer (own id; 0 for the host), host_pid, host_start, created_us, created_real_us, file_bytes,
- *   ring_cells, calls_max, calls_pending, last_alive_us, stopping, no_space, calls_waited,
+ *   ring_cells, calls_max, calls_pending, last_alive_us, stopping, no_space, no_space_us (when last), calls_waited,
  *   calls_refused, error (null, or why this hub could not be read)
  * peer    d, look, h, peer, name, pid, start, state ("starting", "live", "leaving", "dead",
  *   "gone", "quarantined"), incarnation, exit_status, started_us, died_us, loop_tid,
@@ -55,7 +55,8 @@
  *   call, method: slots that left "free" more than a second ago; the oldest 256 of a class
  * call    d, look, h, by (0 the host, else the peer whose call it is), id, state ("pending",
  *   "answered", "failed", "cancelled"), peer, method, started_us, tid, deadline_ms,
- *   enqueued_peer, enqueued_at (position + 1; 0 never), bytes: the oldest 256 of each table
+ *   enqueued_peer, enqueued_at (position + 1; 0 never), bytes, for_call, for_peer (the call in whose
+ *   handler this one is made; 0 none): the oldest 256 of each table
  * thread  d, tid, name, state (letter of /proc), own (true: a thread of our library),
  *   captured ("peek", "signal", "ptrace", "core", "proc"), disturbed, moved (it ran while it was
  *   looked at), sys (number of the call it is blocked in, -1 none), args (six "0x"), sp, pc,

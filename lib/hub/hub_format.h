@@ -422,8 +422,11 @@ struct hub_call {
 	uint32_t deadline_ms;    /* from the start; 0: none */
 	uint32_t bytes;          /* of the request */
 	uint32_t frames;         /* of the answer, so far */
-	uint8_t reserved[16];
+	uint32_t for_call;       /* made inside the handler of this call (of the other table); 0 none */
+	uint16_t for_peer;       /* by the host's handler: whose call that is; by a peer: 0 */
+	uint8_t reserved[10];
 };
+_Static_assert(offsetof(struct hub_call, for_call) == 48, "call is part of the file format");
 _Static_assert(sizeof(struct hub_call) == 64, "call is part of the file format");
 
 /* Latency of one method, counted by the host: bucket i holds calls of 2^i to 2^(i+1) ns. */

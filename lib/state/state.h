@@ -128,6 +128,8 @@ struct state_call {
 	uint64_t enqueued_at;    /* position + 1; 0 never */
 	uint64_t started_us;
 	uint32_t tid, deadline_ms, bytes;
+	uint32_t for_call;       /* made inside the handler of this call; 0: none, not known */
+	uint16_t for_peer;       /* made by the host: whose call that is */
 };
 
 struct state_hub {
@@ -142,7 +144,8 @@ struct state_hub {
 	uint64_t host_start;
 	enum state_answer host_alive;
 	uint32_t ring_cells, calls_max, calls_pending;
-	uint64_t calls_waited, calls_refused, no_space;
+	uint64_t calls_waited, calls_refused;
+	uint64_t no_space, no_space_us; /* times its filesystem had no room, and when last */
 	bool stopping;
 	const char *damage;      /* NULL, or why the whole file cannot be believed */
 	bool carried;            /* classes, slots, calls and the host's words are as last seen;
