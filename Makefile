@@ -62,6 +62,14 @@ $(O)/%.o: %.c $(B)/flags Makefile | deps
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(OBJ_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The names of the system calls, from the headers of the kernel we build for.
+$(O)/gen/syscall_names.inc: Makefile $(B)/flags | deps
+	@mkdir -p $(@D)
+	$(call say,GEN)echo '#include <asm/unistd.h>' | $(CC) $(ALL_CPPFLAGS) -E -dM - | sed -n -e /__NR_syscalls/d -e \
+		's/^#define __NR_\([a-z][a-z0-9_]*\) \([0-9][0-9]*\)$$/[\2] = "\1",/p' | sort >$@
+$(O)/lib/proc/proc_syscall.o: ALL_CPPFLAGS += -I$(O)/gen
+$(O)/lib/proc/proc_syscall.o: $(O)/gen/syscall_names.inc
+
 $(O)/fault/%.o: %.c $(B)/flags Makefile | deps
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CPPFLAGS) -DSHMHUB_FAULTS $(ALL_CFLAGS) $(OBJ_CFLAGS) -MMD -MP -c -o $@ $<

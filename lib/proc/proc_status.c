@@ -1,0 +1,85 @@
+#include "lib/proc/proc_status.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/proc/proc_priv.h"
+
+/* The line of supplementary groups comes before the masks and may be long. */
+enum { STATUS_LIMIT = 1 << 20 };
+
+/* The text after "KEY:\t", or NULL. */
+static const char *value_of(const char *text, const char *key)
+{
+	const size_t n = strlen(key);
+
+	for (const char *line = text; line && *line;) {
+		if (strncmp(line, key, n) == 0 && line[n] == ':')
+			return line + n + 1;
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	return NULL;
+}
+
+static uint64_t number(const char *text, const char *key, int base)
+{
+	const char *value = value_of(text, key);
+
+	return value ? strtoull(value, NULL, base) : 0;
+}
+
+static pid_t inner_pid(const char *text)
+{
+	const char *value = value_of(text, "NSpid");
+	pid_t pid = 0;
+
+	if (!value)
+		return 0;
+	/* one column per namespace, the innermost last */
+	for (char *end; *value != '\n' && *value; value = end) {
+		const long n = strtol(value, &end, 10);
+
+		if (end == value)
+			break;
+		pid = (pid_t)n;
+	}
+	return pid;
+}
+
+void proc_status_parse(const char *text, struct proc_status *status)
+{
+	const char *uids = value_of(text, "Uid"), *seccomp = value_of(text, "Seccomp");
+	unsigned real = 0, effective = 0;
+
+	if (uids)
+		sscanf(uids, "%u %u", &real, &effective);
+	*status = (struct proc_status){
+		.pending = number(text, "SigPnd", 16) | number(text, "ShdPnd", 16),
+		.blocked = number(text, "SigBlk", 16),
+		.ignored = number(text, "SigIgn", 16),
+		.caught = number(text, "SigCgt", 16),
+		.switches = number(text, "voluntary_ctxt_switches", 10) +
+			    number(text, "nonvoluntary_ctxt_switches", 10),
+		.uid = effective,
+		.tracer = (pid_t)number(text, "TracerPid", 10),
+		.inner_pid = inner_pid(text),
+		.seccomp = seccomp ? atoi(seccomp) : -1,
+		.has_memory = value_of(text, "VmSize") != NULL,
+	};
+}
+
+int proc_status(pid_t pid, pid_t tid, struct proc_status *status, struct err *err)
+{
+	FREES char *text = NULL;
+	char name[64];
+
+	snprintf(name, sizeof(name), "task/%d/status", (int)tid);
+	const ssize_t n = proc_read_text(pid, name, STATUS_LIMIT, &text, err);
+	if (n < 0)
+		return (int)n;
+	proc_status_parse(text, status);
+	return 0;
+}
