@@ -41,8 +41,8 @@
  *                           (first cell last)                              payload, header, cells
  *   H2     ring->tail       hub_ring take          hub_ring claim          a cell is written again
  *                                                                          only after it was copied
- *   B1     peer->*_asleep   seq_cst on both sides: the sleeper announces, then looks at the
- *                           cells (or the tail, or slot words); the other side publishes, then
+ *   B1     peer->*_asleep,  seq_cst on both sides: the sleeper announces, then looks at the
+ *          class->waiters   cells (or the tail, or slot words); the other side publishes, then
  *                           exchanges the announcement. Store, then load, on both sides: only a
  *                           single total order forbids that each misses the other.
  *   S1     slot->word       hub_slot claim, send,  hub_slot take, claim    payload bytes belong to
@@ -83,11 +83,14 @@ enum {
 	HUB_MSG_CELLS = 4,     /* a message is 1 to 4 cells */
 	HUB_CLASSES_MAX = 16,
 	HUB_CALLS_DEFAULT = 8192,
-	HUB_CALLS_MAX = 65536,
+	HUB_CALLS_MAX = 32768, /* an id has 16 bits for index + 1 */
 	HUB_PEER_CALLS = 64, /* pending calls of one peer */
 	HUB_METHODS = 64,
 	HUB_NAME = 48,
 	HUB_CHUNK = 65536, /* small slots are backed in chunks of this many bytes */
+	HUB_UNIT_MAX = 1048576, /* large slots are backed in parts of this many bytes, as needed */
+	HUB_NOTIFY_WINDOW = 1024, /* notifications a sender may be ahead of the handlers */
+	HUB_BODY_WINDOW = 8,   /* frames of a body a sender may be ahead of its reader */
 	HUB_LATENCY_BUCKETS = 48,
 };
 
@@ -137,7 +140,9 @@ struct hub_header {
 	uint32_t section_count;
 	uint32_t uid;
 	uint64_t id;            /* random, one per hub */
-	uint8_t reserved[344];
+	uint32_t notify_window; /* HUB_NOTIFY_WINDOW of the writer */
+	uint32_t body_window;   /* HUB_BODY_WINDOW of the writer */
+	uint8_t reserved[336];
 	uint32_t crc;           /* CRC-32 (IEEE) of the header and table with this field 0 */
 	uint32_t reserved2;
 	struct hub_section section[HUB_SECTIONS];
@@ -162,7 +167,12 @@ struct hub_host {
 	_Atomic uint64_t slots_swept;        /* taken back from dead peers */
 	_Atomic uint64_t punched_bytes;      /* given back to the filesystem so far */
 	_Atomic uint64_t quarantined;        /* rings closed because they held nonsense */
-	uint8_t reserved[168];
+	_Atomic uint32_t spin_ns;            /* how long an end may spin before it sleeps; 0 not at all */
+	_Atomic uint32_t tick;               /* 1: last_alive is being stamped, something is pending */
+	_Atomic uint64_t late_replies;       /* answers to calls that were over */
+	_Atomic uint64_t slot_rescues;       /* slot waiters woken by the tick, not by a bell */
+	_Atomic uint64_t calls_made;
+	uint8_t reserved[136];
 };
 _Static_assert(sizeof(struct hub_host) == 256, "host is part of the file format");
 
@@ -231,7 +241,7 @@ struct hub_peer {
 	/* line 6, writer: the host: its handler for messages of this peer */
 	_Atomic uint64_t host_beat;
 	_Atomic uint64_t host_alloc_failed; /* slot claims for this peer that found nothing */
-	_Atomic uint32_t slots_held;        /* in flight to, or held by, this peer: the share count */
+	_Atomic uint32_t slots_held;        /* sent to this peer and not known to be free again */
 	_Atomic uint32_t calls_pending;     /* host calls to this peer without an answer */
 	uint8_t reserved6[40];
 	uint8_t reserved7[64];
@@ -251,12 +261,21 @@ enum hub_kind {
 	HUB_KIND_REPLY,  /* aux: status, 0 or negative errno */
 	HUB_KIND_NOTIFY, /* one way */
 	HUB_KIND_CANCEL, /* the caller no longer wants the answer */
-	HUB_KIND_BODY,   /* a further frame of a call's or a reply's body; aux: frame number */
-	HUB_KIND_CREDIT, /* aux: frames that may follow */
+	HUB_KIND_BODY,   /* a further frame of a call's or a reply's body; aux: frame number, from 1 */
+	HUB_KIND_CREDIT, /* aux: frames that may follow; with call 0: notifications */
 	HUB_KIND_LEAVE,  /* orderly shutdown */
 };
 
-enum { HUB_FLAG_MORE = 1, /* further frames of this body follow */ };
+/*
+ * Both ends make calls, each with ids of its own table. A CALL, CANCEL, and the BODY frames and
+ * CREDITs of a request carry an id of the end that made the call; HUB_FLAG_ANSWER marks the
+ * frames that are about the answer to it: REPLY, the BODY frames after a REPLY, and the CREDIT
+ * for those. So {direction, HUB_FLAG_ANSWER} tells whose table an id belongs to.
+ */
+enum {
+	HUB_FLAG_MORE = 1,   /* further frames of this body follow */
+	HUB_FLAG_ANSWER = 2, /* about the answer: travels against, or pays for, the call's way back */
+};
 
 /*
  * The word of a cell: bits 0..2 cells of the message (1..4; in a continuation cell its place,
@@ -362,6 +381,15 @@ enum { HUB_TO_PEER = 0, HUB_TO_HOST = 1 };
 #define HUB_SLOT_INCARNATION(word) ((unsigned)((uint64_t)(word) >> 15) & 0x1ff)
 #define HUB_SLOT_GENERATION(word)  ((uint64_t)(word) >> 24)
 
+/*
+ * Backing. Payload pages exist only where a bit of the class's BACKED table is set: bit u stands
+ * for payload bytes [u * unit, (u + 1) * unit). The unit is HUB_CHUNK where slots are smaller
+ * than that (then several slots share a bit), else the slot size, at most HUB_UNIT_MAX (then a
+ * slot has several bits, and only those that its payload reaches get set). A bit is set after
+ * fallocate() by an end that owns a slot in it; only the host clears it, owning all of them
+ * (HUB_SLOT_PUNCHING). Dying in between leaves pages without a bit, or a bit without harm: the
+ * next claimer calls fallocate() again.
+ */
 struct hub_slot {
 	_Atomic uint64_t word; /* S1 */
 	/* the rest is for people, written by the holder, never decided upon */
@@ -374,20 +402,24 @@ struct hub_slot {
 _Static_assert(sizeof(struct hub_slot) == 64, "slot is part of the file format");
 
 struct hub_class {
+	/* line 0: changes rarely, so every end can look at `waiters` after each free */
 	uint32_t bytes;            /* slot size, a power of two */
 	uint32_t slots_first;      /* published at creation */
 	uint32_t slots_max;        /* room in the file */
 	_Atomic uint32_t slots;    /* G1: published so far */
-	_Atomic uint32_t waiters;  /* B1: ends asleep for a slot of this class */
-	uint32_t backed_unit;      /* bytes behind one backed bit: the slot size, or HUB_CHUNK */
+	_Atomic uint32_t waiters;  /* B1: 1 while some end sleeps for a slot; cleared by the host */
+	uint32_t backed_unit;      /* bytes behind one backed bit, see below */
+	_Atomic uint64_t grown;    /* times the published count was raised */
+	uint8_t reserved[32];
+	/* line 1: counters, any end */
 	_Atomic uint64_t claims;
 	_Atomic uint64_t failed;   /* claims that found no free slot */
 	_Atomic uint64_t no_space; /* ENOSPC or EFBIG when backing */
-	_Atomic uint64_t grown;    /* times the published count was raised */
 	_Atomic uint64_t punched;  /* slots whose pages went back */
 	_Atomic uint32_t hint;     /* where a search for a free slot begins; only a hint */
 	uint32_t reserved0;
-	uint8_t reserved[56];
+	_Atomic uint64_t upward;   /* claims served here for the class below */
+	uint8_t reserved1[16];
 };
 _Static_assert(sizeof(struct hub_class) == 128, "class is part of the file format");
 
