@@ -29,13 +29,15 @@
  *
  * dump    begins a dump: d (number, 1.. within the feed), family ("0x", shared by all processes
  *   asked together), why ("signal", "control", "watchdog", "call", "fatal", "outside"),
- *   sender (pid that asked, or null), mono_us, real_us
+ *   sender (pid that asked, or null), name (what the program calls itself: sigdump_name(); null),
+ *   mono_us, real_us
  * look    a look at the transport: d, look (1 before the stacks, 2 after), mono_us
  *   What follows up to the next look, thread or done belongs to it; d and look are repeated.
  * hub     d, look, h (number within the dump), path, id ("0x"), ino, role ("host", "peer"),
  *   peer (own id; 0 for the host), host_pid, host_start, created_us, created_real_us, file_bytes,
- *   ring_cells, calls_max, calls_pending, last_alive_us, stopping, no_space, no_space_us (when last), calls_waited,
- *   calls_refused, error (null, or why this hub could not be read)
+ *   version (of the format), writer (of the file), ring_cells, calls_max, calls_pending,
+ *   last_alive_us, stopping, no_space, no_space_us (when last), calls_waited, calls_refused,
+ *   error (null, or why this hub could not be read: then nothing else of it follows)
  * peer    d, look, h, peer, name, pid, start, state ("starting", "live", "leaving", "dead",
  *   "gone", "quarantined"), incarnation, exit_status, started_us, died_us, loop_tid,
  *   beat ("asleep", "handler", "running" or null), beat_method, beat_ms,
@@ -46,17 +48,19 @@
  *   cell that is confirmed by its word), waiting (messages between tail and published), capacity,
  *   sending (tid, 0), bell (bytes unread at the consumer's end, null: not known), bell_ms,
  *   messages, bytes, taken, bells, bell_head, sleeps, full, full_waits, rescues, refused, take_ms,
- *   damage (null, or what is wrong with it), oldest (null or {time_ms, call, kind, method, len,
- *   slot}: the first message waiting), newest (the same, the last one)
+ *   damage (null, or what is wrong with it), oldest (null or {pos, time_ms, call, kind ("call",
+ *   "reply", "notify", "cancel", "body", "credit", "leave" or null), method, len, slot (class and
+ *   index as in the cell, or null: the payload is in the ring)}: the first message waiting),
+ *   newest (the same, the last one)
  * class   d, look, h, class, bytes, slots, max, free, allocated, in_flight, held, punching, bad,
  *   waiters, claims, failed, no_space, owners (array of {peer, incarnation, dir ("to_peer",
- *   "to_host"), state, n, oldest_ms})
- * slot    d, look, h, class, slot, state, peer, incarnation, dir, generation, time_ms, bytes,
+ *   "to_host"), state ("allocated", "in_flight", "held", "punching"), n, oldest_ms})
+ * slot    d, look, h, class, slot, state (as in owners), peer, incarnation, dir, generation, time_ms, bytes,
  *   call, method: slots that left "free" more than a second ago; the oldest 256 of a class
  * call    d, look, h, by (0 the host, else the peer whose call it is), id, state ("pending",
  *   "answered", "failed", "cancelled"), peer, method, started_us, tid, deadline_ms,
- *   enqueued_peer, enqueued_at (position + 1; 0 never), bytes, for_call, for_peer (the call in whose
- *   handler this one is made; 0 none): the oldest 256 of each table
+ *   enqueued_peer, enqueued_at (position + 1; 0 never), bytes, for_call, for_peer (the call in
+ *   whose handler this one is made; 0 none): the oldest 256 of each table
  * thread  d, tid, name, state (letter of /proc), own (true: a thread of our library),
  *   captured ("peek", "signal", "ptrace", "core", "proc"), disturbed, moved (it ran while it was
  *   looked at), sys (number of the call it is blocked in, -1 none), args (six "0x"), sp, pc,
