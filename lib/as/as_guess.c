@@ -1,0 +1,416 @@
+/*
+ * Guesses: the caller of a frame where CFI cannot tell.
+ *
+ * Two cases. A blocked thread's rbp is not in /proc, and code with frame pointers (-O0) has its
+ * CFA in it: the frame's end is then searched on the stack. And code without CFI (JIT, Go,
+ * hand-written) is walked by frame records, or searched as well.
+ *
+ * What counts as a return address: it points into executable memory, behind a call instruction.
+ * What makes one believable, best first: the call's target is the function the frame is in
+ * (directly, through a PLT entry, or through a pointer in memory); it stands where the
+ * function's own prologue puts it; the frame it leads to has a believable return address as
+ * well. In a search by address, stale return addresses of earlier calls lie between the locals,
+ * so plausibility alone is taken only for want of anything better.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "lib/as/as_unwind_priv.h"
+
+enum {
+	SEARCH_WORDS = 4096,    /* of a frame with a known function: 32 KiB of locals */
+	SEARCH_BLIND = 512,     /* without CFI, nothing to compare with */
+	FRAME_MAX = 1 << 20,    /* a frame record further away is none */
+	CALL_BYTES_MAX = 7,
+};
+
+/* ---- calls ----------------------------------------------------------------------------- */
+
+enum call_kind {
+	CALL_NONE,
+	CALL_DIRECT,
+	CALL_INDIRECT,
+	CALL_KERNEL, /* a signal handler: it returns to code that nobody called */
+};
+
+struct call {
+	enum call_kind kind;
+	uint64_t target; /* 0: not known */
+};
+
+/* Bytes that a mod/rm byte takes with what follows it (no prefixes: rip-relative is disp32). */
+static unsigned modrm_bytes(uint8_t modrm, uint8_t sib)
+{
+	const unsigned mod = modrm >> 6, rm = modrm & 7;
+
+	if (mod == 3)
+		return 1;
+	const unsigned with_sib = 1 + (rm == 4);
+
+	if (mod == 1)
+		return with_sib + 1;
+	if (mod == 2)
+		return with_sib + 4;
+	return with_sib + (rm == 5 || (rm == 4 && (sib & 7) == 5) ? 4 : 0);
+}
+
+/* The indirect call (ff /2) that ends where code ends, if there is one. */
+static bool is_indirect_call(const uint8_t code[CALL_BYTES_MAX], unsigned *bytes)
+{
+	for (unsigned n = 2; n <= CALL_BYTES_MAX; n++) {
+		const uint8_t *at = code + CALL_BYTES_MAX - n;
+
+		if (at[0] == 0xff && (at[1] >> 3 & 7) == 2 &&
+		    1 + modrm_bytes(at[1], n > 2 ? at[2] : 0) == n) {
+			*bytes = n;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The pointer at [rip + disp] of a six-byte instruction whose last four bytes are disp. */
+static uint64_t rip_pointer(struct as_unwinder *u, uint64_t next, const uint8_t *disp)
+{
+	int32_t offset;
+	uint64_t target;
+
+	memcpy(&offset, disp, sizeof(offset));
+	/* not through the image pages: the GOT is data, it changes */
+	if (as_mem_read(&u->mem, next + (uint64_t)(int64_t)offset, &target, 8) != 8)
+		return 0;
+	return target;
+}
+
+/* The call instruction before a return address. */
+static struct call call_before(struct as_unwinder *u, uint64_t ra)
+{
+	uint8_t code[CALL_BYTES_MAX];
+	int32_t offset;
+	unsigned bytes;
+
+	if (!as_modules_find(&u->modules, ra - 1) ||
+	    as_mem_image(&u->mem, ra - CALL_BYTES_MAX, code, sizeof(code)))
+		return (struct call){ CALL_NONE, 0 };
+	if (code[2] == 0xe8) {
+		memcpy(&offset, code + 3, sizeof(offset));
+		const uint64_t target = ra + (uint64_t)(int64_t)offset;
+
+		if (as_modules_find(&u->modules, target))
+			return (struct call){ CALL_DIRECT, target };
+	}
+	if (!is_indirect_call(code, &bytes))
+		return (struct call){ as_is_sigreturn(u, ra) ? CALL_KERNEL : CALL_NONE, 0 };
+	/* call *disp(%rip): code built without a PLT */
+	if (bytes == 6 && code[2] == 0x15)
+		return (struct call){ CALL_INDIRECT, rip_pointer(u, ra, code + 3) };
+	return (struct call){ CALL_INDIRECT, 0 };
+}
+
+/* Where a PLT entry at `target` jumps to: [endbr64] [bnd] jmp *disp(%rip); else target itself. */
+static uint64_t behind_plt(struct as_unwinder *u, uint64_t target)
+{
+	static const uint8_t endbr64[4] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	uint8_t code[11];
+	unsigned at = 0;
+
+	if (as_mem_image(&u->mem, target, code, sizeof(code)))
+		return target;
+	if (memcmp(code, endbr64, sizeof(endbr64)) == 0)
+		at += sizeof(endbr64);
+	if (code[at] == 0xf2)
+		at++;
+	if (at + 6 > sizeof(code) || code[at] != 0xff || code[at + 1] != 0x25)
+		return target;
+	return rip_pointer(u, target + at + 6, code + at + 2);
+}
+
+static bool is_call_to(struct as_unwinder *u, const struct call *call, uint64_t function)
+{
+	if (!call->target || !function)
+		return false;
+	return call->target == function || behind_plt(u, call->target) == function;
+}
+
+/* ---- the function's own prologue -------------------------------------------------------- */
+
+/*
+ * How far below rbp a function's prologue leaves rsp: push rbp; mov rsp,rbp; pushes of other
+ * registers; sub $n,rsp. Where calls are made rsp is never above that, so the return address
+ * lies at rsp + n + 8 or (alloca, pushed arguments) further up.
+ */
+static bool read_prologue(struct as_unwinder *u, uint64_t function, uint64_t *below)
+{
+	static const uint8_t endbr64[4] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	static const uint8_t frame[4] = { 0x55, 0x48, 0x89, 0xe5 };
+	uint8_t code[32];
+	unsigned at = 0;
+	int32_t n;
+
+	if (as_mem_image(&u->mem, function, code, sizeof(code)))
+		return false;
+	if (memcmp(code, endbr64, sizeof(endbr64)) == 0)
+		at += sizeof(endbr64);
+	if (memcmp(code + at, frame, sizeof(frame)) != 0)
+		return false;
+	at += sizeof(frame);
+	*below = 0;
+	for (unsigned pushes = 0; pushes < 5; pushes++, *below += 8) {
+		if (code[at] == 0x53)
+			at++;
+		else if (code[at] == 0x41 && code[at + 1] >= 0x54 && code[at + 1] <= 0x57)
+			at += 2;
+		else
+			break;
+	}
+	if (code[at] == 0x48 && code[at + 1] == 0x83 && code[at + 2] == 0xec) {
+		*below += code[at + 3] & 0x80 ? 0 : code[at + 3];
+	} else if (code[at] == 0x48 && code[at + 1] == 0x81 && code[at + 2] == 0xec) {
+		memcpy(&n, code + at + 3, sizeof(n));
+		*below += n > 0 ? (uint64_t)n : 0;
+	}
+	return true;
+}
+
+/* ---- is a frame believable? ------------------------------------------------------------- */
+
+enum belief {
+	NOT_BELIEVED,
+	UNLIKELY, /* it leads to code, but to none behind a call: a made-up first frame does */
+	MAY_BE,   /* nothing is known of the frame */
+	BELIEVED,
+};
+
+/* Whether the frame at hand leads on to a return address: one step of CFI further. */
+static enum belief look_ahead(struct as_unwinder *u, const struct as_regs *regs)
+{
+	const struct as_row row = as_row_find(u, regs->v[AS_RIP] - 1);
+	struct as_regs caller = *regs;
+
+	if (row.flags & AS_ROW_NONE)
+		return MAY_BE;
+	/* where a wrong guess leads may be far away: the window stays where the search is */
+	u->mem.probing = true;
+	const int err = as_row_apply(u, &row, &caller);
+
+	u->mem.probing = false;
+	switch (err) {
+	case 1:
+		return BELIEVED;
+	case -ENODATA:
+		return MAY_BE;
+	case 0:
+		break;
+	default:
+		return NOT_BELIEVED;
+	}
+	/* what a signal interrupted may be any instruction, on any stack */
+	if (row.flags & AS_ROW_SIGNAL)
+		return as_modules_find(&u->modules, caller.v[AS_RIP]) ? BELIEVED : NOT_BELIEVED;
+	if (caller.v[AS_RSP] <= regs->v[AS_RSP])
+		return NOT_BELIEVED;
+	if (!caller.v[AS_RIP] || call_before(u, caller.v[AS_RIP]).kind != CALL_NONE)
+		return BELIEVED;
+	return as_modules_find(&u->modules, caller.v[AS_RIP]) ? UNLIKELY : NOT_BELIEVED;
+}
+
+/* ---- CFA needs an unknown register -------------------------------------------------------- */
+
+struct search {
+	struct as_unwinder *u;
+	const struct as_row *row;
+	const struct as_regs *regs;
+	uint64_t function;
+	uint64_t expected;     /* where the prologue puts the return address; 0: not known */
+	struct as_regs second; /* the best find so far that is not proved; the first of equals */
+	enum belief second_belief;
+};
+
+/*
+ * The caller's registers, if this frame's return address stood at `place`. Where the CFA comes
+ * from an expression (realigned stacks), that place holds the copy which makes a frame record
+ * of it: rbp points right below.
+ */
+static bool caller_at(const struct search *s, uint64_t place, struct as_regs *caller)
+{
+	*caller = *s->regs;
+	if (!(s->row->flags & AS_ROW_COMPLEX))
+		return as_row_apply_cfa(s->u, s->row, place + 8, caller) == 0;
+	if (as_regs_has(caller, AS_RBP))
+		return false;
+	as_regs_set(caller, AS_RBP, place - 8);
+	s->u->mem.probing = true;
+	const int err = as_row_apply(s->u, s->row, caller);
+
+	s->u->mem.probing = false;
+	return err == 0 && caller->v[AS_RSP] > place;
+}
+
+/* Looks at one place; true when it is the one, with *caller filled. */
+static bool try_place(struct search *s, uint64_t place, uint64_t word, struct as_regs *caller)
+{
+	const struct call call = call_before(s->u, word);
+
+	if (call.kind == CALL_NONE || !caller_at(s, place, caller))
+		return false;
+	const bool is_ours = is_call_to(s->u, &call, s->function);
+	const enum belief belief = look_ahead(s->u, caller);
+
+	if (is_ours && belief > UNLIKELY)
+		return true;
+	/* a call to something else led here: by a pointer, or that function jumped to ours */
+	if (belief == BELIEVED && place == s->expected)
+		return true;
+	if (belief > s->second_belief && call.kind != CALL_DIRECT && !call.target) {
+		s->second = *caller;
+		s->second_belief = belief;
+	}
+	return false;
+}
+
+/* Nothing that was called: where a coroutine begins, say, a return address was made up. */
+static bool take_expected(struct search *s, struct as_regs *caller)
+{
+	uint64_t word;
+
+	return s->expected && !as_mem_word(&s->u->mem, s->expected, &word) &&
+	       as_modules_find(&s->u->modules, word) && caller_at(s, s->expected, caller);
+}
+
+static int search_frame_end(struct as_unwinder *u, const struct as_row *row, bool exact,
+			    struct as_regs *regs)
+{
+	const uint64_t at = regs->v[AS_RIP] - !exact;
+	const struct as_regs frame = *regs;
+	struct search s = { .u = u, .row = row, .regs = &frame };
+	uint64_t place = regs->v[AS_RSP], below, word;
+	int err = 0;
+
+	if (row->into < UINT32_MAX)
+		s.function = at - row->into;
+	if (place & 7)
+		return -ENOENT;
+	if (row->cfa_reg == AS_RBP && !(row->flags & AS_ROW_COMPLEX) && !exact &&
+	    read_prologue(u, s.function, &below)) {
+		place += below + 8;
+		s.expected = place;
+	}
+	for (unsigned i = 0; i < SEARCH_WORDS && !err; i++, place += 8) {
+		err = as_mem_word(&u->mem, place, &word);
+		if (!err && try_place(&s, place, word, regs))
+			return 0;
+	}
+	*regs = s.second_belief ? s.second : frame;
+	if (s.second_belief || take_expected(&s, regs))
+		return 0;
+	return err == -E2BIG ? err : -ENOENT;
+}
+
+/* ---- no CFI at all ---------------------------------------------------------------------- */
+
+static bool looks_like_frame(uint64_t fp, uint64_t sp)
+{
+	return fp >= sp && fp - sp < FRAME_MAX && !(fp & 7);
+}
+
+/* A frame record {caller's frame pointer, return address} at fp. */
+static bool by_frame_record(struct as_unwinder *u, uint64_t fp, struct as_regs *regs)
+{
+	uint64_t caller_fp, ra;
+
+	if (as_mem_word(&u->mem, fp, &caller_fp) || as_mem_word(&u->mem, fp + 8, &ra))
+		return false;
+	if (call_before(u, ra).kind == CALL_NONE || (caller_fp && caller_fp <= fp))
+		return false;
+	regs->known = 0;
+	as_regs_set(regs, AS_RIP, ra);
+	as_regs_set(regs, AS_RSP, fp + 16);
+	as_regs_set(regs, AS_RBP, caller_fp);
+	return true;
+}
+
+/* A function that has no frame (yet): its return address is on top of the stack. */
+static bool by_stack_top(struct as_unwinder *u, struct as_regs *regs)
+{
+	struct as_regs caller = *regs;
+	uint64_t ra;
+
+	if (as_mem_word(&u->mem, regs->v[AS_RSP], &ra) || call_before(u, ra).kind == CALL_NONE)
+		return false;
+	caller.known &= AS_REGS_SAVED;
+	as_regs_set(&caller, AS_RIP, ra);
+	as_regs_set(&caller, AS_RSP, regs->v[AS_RSP] + 8);
+	if (look_ahead(u, &caller) < MAY_BE)
+		return false;
+	*regs = caller;
+	return true;
+}
+
+/* Whether the word above the one at fp is a return address. */
+static bool is_record(struct as_unwinder *u, uint64_t fp)
+{
+	uint64_t ra;
+
+	u->mem.probing = true;
+	const int err = as_mem_word(&u->mem, fp + 8, &ra);
+
+	u->mem.probing = false;
+	return !err && call_before(u, ra).kind != CALL_NONE;
+}
+
+/* The first return address up the stack with a frame record of its caller below it, or one
+ * whose frame leads on by CFI. */
+static int search_blind(struct as_unwinder *u, struct as_regs *regs)
+{
+	uint64_t place = regs->v[AS_RSP], ra, fp = 0;
+
+	if (place & 7)
+		return -ENOENT;
+	for (unsigned i = 0; i < SEARCH_BLIND; i++, place += 8) {
+		const uint64_t below = fp; /* the word under this one: the caller's rbp, if pushed */
+
+		const int err = as_mem_word(&u->mem, place, &ra);
+
+		if (err)
+			return err == -E2BIG ? err : -ENOENT;
+		fp = ra;
+		if (call_before(u, ra).kind == CALL_NONE)
+			continue;
+		struct as_regs caller = { .known = 0 };
+
+		as_regs_set(&caller, AS_RIP, ra);
+		as_regs_set(&caller, AS_RSP, place + 8);
+		const bool has_record = i && below > place && looks_like_frame(below, place) &&
+					is_record(u, below);
+
+		if (has_record)
+			as_regs_set(&caller, AS_RBP, below);
+		if (has_record || look_ahead(u, &caller) == BELIEVED) {
+			*regs = caller;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int as_guess_caller(struct as_unwinder *u, const struct as_row *row, bool exact,
+		    struct as_regs *regs)
+{
+	if (!(row->flags & AS_ROW_NONE))
+		return search_frame_end(u, row, exact, regs);
+	/* a return address that no call left behind was put there to begin a stack */
+	if (!exact && call_before(u, regs->v[AS_RIP]).kind == CALL_NONE)
+		return 1;
+	if (exact && by_stack_top(u, regs))
+		return 0;
+	if (as_regs_has(regs, AS_RBP)) {
+		const uint64_t fp = regs->v[AS_RBP];
+
+		/* code without CFI lives by frame pointers, and 0 ends their chain */
+		if (!fp && !exact)
+			return 1;
+		if (looks_like_frame(fp, regs->v[AS_RSP]) && by_frame_record(u, fp, regs))
+			return 0;
+	}
+	return search_blind(u, regs);
+}

@@ -1,0 +1,132 @@
+#include "lib/as/as_unwind.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/as/as_unwind_priv.h"
+
+enum { GUESSES_MAX = 32 };
+
+const char *as_end_name(enum as_end end)
+{
+	static const char *const name[] = { "bottom", "truncated", "no-cfi",
+					    "unreadable", "loop", "limit" };
+
+	return end <= AS_END_LIMIT ? name[end] : "?";
+}
+
+/*
+ * The frame that a C library without CFI for it returns to from a signal handler:
+ * mov $15,%rax; syscall. The context that the kernel saved starts at its stack pointer.
+ */
+bool as_is_sigreturn(struct as_unwinder *u, uint64_t pc)
+{
+	static const uint8_t code[9] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 };
+	uint8_t bytes[sizeof(code)];
+
+	return as_modules_find(&u->modules, pc) &&
+	       !as_mem_image(&u->mem, pc, bytes, sizeof(bytes)) &&
+	       memcmp(bytes, code, sizeof(code)) == 0;
+}
+
+static int apply_sigreturn(struct as_unwinder *u, struct as_regs *regs)
+{
+	enum { GREGS = 40 }; /* offset of uc_mcontext in ucontext_t */
+	const uint64_t at = regs->v[AS_RSP] + GREGS;
+	uint64_t greg[AS_SIGNAL_REGS];
+
+	for (unsigned i = 0; i < AS_SIGNAL_REGS; i++) {
+		const int err = as_mem_word(&u->mem, at + 8 * i, &greg[i]);
+
+		if (err)
+			return err;
+	}
+	as_regs_of_signal(regs, greg);
+	return 0;
+}
+
+struct walk {
+	struct as_unwinder *u;
+	struct as_regs regs;
+	bool exact;
+	uint8_t flags; /* of the frame that regs describe */
+	unsigned guesses;
+};
+
+/*
+ * To the caller's frame: 0, or 1 at the outermost one, or a negative errno. Sets the flags of
+ * the caller's frame and, for a signal frame, that of this one.
+ */
+static int go_out(struct walk *w, uint8_t *this_flags)
+{
+	const struct as_row row = as_row_find(w->u, w->regs.v[AS_RIP] - !w->exact);
+	const bool is_signal = row.flags & AS_ROW_SIGNAL;
+	int err = as_row_apply(w->u, &row, &w->regs);
+
+	w->flags = is_signal ? AS_FRAME_EXACT : 0;
+	w->exact = is_signal;
+	if (is_signal)
+		*this_flags |= AS_FRAME_SIGNAL;
+	if (err == -ENOENT && !(*this_flags & AS_FRAME_EXACT) && as_is_sigreturn(w->u, w->regs.v[AS_RIP])) {
+		*this_flags |= AS_FRAME_SIGNAL;
+		w->flags = AS_FRAME_EXACT;
+		w->exact = true;
+		return apply_sigreturn(w->u, &w->regs);
+	}
+	if (err != -ENOENT && err != -ENODATA)
+		return err;
+	w->flags = AS_FRAME_GUESSED;
+	if (w->guesses++ == GUESSES_MAX)
+		return -ENOENT;
+	return as_guess_caller(w->u, &row, *this_flags & AS_FRAME_EXACT, &w->regs);
+}
+
+static enum as_end end_of(int err)
+{
+	switch (err) {
+	case 1:
+		return AS_END_BOTTOM;
+	case -E2BIG:
+		return AS_END_TRUNCATED;
+	case -EFAULT:
+	case -ESRCH:
+	case -EPERM:
+	case -EACCES:
+		return AS_END_UNREADABLE;
+	default:
+		return AS_END_NO_CFI;
+	}
+}
+
+unsigned as_unwind(struct as_unwinder *u, const struct as_regs *regs, uint64_t *pc,
+		   uint8_t *flags, unsigned room, enum as_end *end)
+{
+	struct walk w = { .u = u, .regs = *regs, .exact = true, .flags = AS_FRAME_EXACT };
+	unsigned n = 0;
+
+	as_mem_new_stack(&u->mem);
+	*end = AS_END_LIMIT;
+	while (n < room) {
+		const uint64_t sp = w.regs.v[AS_RSP];
+
+		pc[n] = w.regs.v[AS_RIP];
+		flags[n] = w.flags;
+		const int err = go_out(&w, &flags[n]);
+
+		n++;
+		if (err) {
+			*end = end_of(err);
+			break;
+		}
+		if (!w.regs.v[AS_RIP]) {
+			*end = AS_END_BOTTOM;
+			break;
+		}
+		/* a signal handler may have a stack of its own; everything else grows upwards */
+		if (w.regs.v[AS_RSP] <= sp && !(flags[n - 1] & AS_FRAME_SIGNAL)) {
+			*end = AS_END_LOOP;
+			break;
+		}
+	}
+	return n;
+}
