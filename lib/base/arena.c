@@ -12,7 +12,8 @@ struct arena_block {
 	_Alignas(16) char bytes[];
 };
 
-enum { BLOCK = 64 << 10 };
+/* Blocks double from the smaller size: most states are small, and shmtop keeps hundreds. */
+enum { BLOCK_FIRST = 4 << 10, BLOCK = 64 << 10 };
 
 void *arena_take(struct arena *a, size_t bytes)
 {
@@ -20,7 +21,8 @@ void *arena_take(struct arena *a, size_t bytes)
 		return NULL;
 	bytes = (bytes + 15) & ~(size_t)15;
 	if (!a->block || bytes > a->room - a->used) {
-		const size_t room = bytes > BLOCK ? bytes : BLOCK;
+		const size_t usual = !a->block ? BLOCK_FIRST : a->bytes < BLOCK ? a->bytes : BLOCK;
+		const size_t room = bytes > usual ? bytes : usual;
 		struct arena_block *b = calloc(1, sizeof(*b) + room);
 
 		if (!b)
@@ -29,6 +31,7 @@ void *arena_take(struct arena *a, size_t bytes)
 		a->block = b;
 		a->used = 0;
 		a->room = room;
+		a->bytes += sizeof(*b) + room;
 	}
 	void *p = a->block->bytes + a->used;
 	a->used += bytes;

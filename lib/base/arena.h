@@ -12,6 +12,7 @@ struct arena_block;
 struct arena {
 	struct arena_block *block;
 	size_t used, room;
+	size_t bytes; /* held in all, for those who keep many */
 };
 
 /*
