@@ -150,13 +150,15 @@ static struct sym_elf *of_process(struct search *s, const struct sym_want *want)
 		return NULL;
 	if (is_exe(s, want->path))
 		elf = if_wanted(s, open_at(s, "/proc/%d/exe", (int)s->pid));
-	/* that very file, needs privilege; the only one for a library deleted since */
-	if (!elf)
-		elf = if_wanted(s, of_mapping(s));
-	if (elf)
-		s->found->is_proven = true;
-	else if (strcmp(s->path, want->path) == 0)
+	s->found->is_proven = elf != NULL;
+	if (!elf && strcmp(s->path, want->path) == 0)
 		elf = if_wanted(s, open_at(s, "%s%s", s->root, s->path));
+	/* needs privilege, and the whole list of mappings to be read: only for a library that
+	 * was deleted or replaced since */
+	if (!elf) {
+		elf = if_wanted(s, of_mapping(s));
+		s->found->is_proven = elf != NULL;
+	}
 	return elf;
 }
 
