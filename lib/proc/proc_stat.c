@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,44 +13,36 @@
 #include "lib/base/grow.h"
 #include "lib/proc/proc_priv.h"
 
-enum { STAT_ROOM = 1024 };
-
-int proc_stat_parse(const char *text, struct proc_stat *stat)
+/* The second number of statm, in pages; 0 for what has no memory. */
+static uint64_t resident_bytes(pid_t pid)
 {
-	struct proc_stat s = { 0 };
-	/* the name may hold blanks and parentheses: it ends at the last one */
-	const char *open = strchr(text, '('), *close = strrchr(text, ')');
-	uint64_t user, system;
-	int64_t rss_pages;
+	char text[128];
+	unsigned long long pages = 0;
 
-	if (!open || !close || close < open)
-		return -EBADMSG;
-	const size_t n = (size_t)(close - open - 1);
-	if (n >= sizeof(s.comm))
-		return -EBADMSG;
-	memcpy(s.comm, open + 1, n);
-	s.pid = atoi(text);
-	if (sscanf(close + 1,
-		   " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
-		   " %*d %*d %*d %*d %u %*d %" SCNu64 " %*u %" SCNd64,
-		   &s.state, &s.ppid, &user, &system, &s.threads, &s.start_ticks, &rss_pages) != 7)
-		return -EBADMSG;
-	s.cpu_ticks = user + system;
-	s.rss_bytes = rss_pages > 0 ? (uint64_t)rss_pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
-	*stat = s;
-	return 0;
+	if (proc_read(pid, "statm", text, sizeof(text), NULL) > 0)
+		sscanf(text, "%*u %llu", &pages);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 int proc_stat(pid_t pid, struct proc_stat *stat, struct err *err)
 {
-	char text[STAT_ROOM];
-	const ssize_t n = proc_read(pid, "stat", text, sizeof(text), err);
-
-	if (n < 0)
-		return (int)n;
-	if (proc_stat_parse(text, stat) < 0)
-		return err_set(err, -EBADMSG, "pid %d: /proc/%d/stat is not a stat line (\"%.40s\")",
-			       (int)pid, (int)pid, text);
+	struct as_proc_stat s;
+	CLOSES int dir = as_proc_open(pid);
+	if (dir < 0)
+		return proc_fail(pid, "", dir, err);
+	const int code = as_proc_stat(dir, 0, &s);
+	if (code < 0)
+		return proc_fail(pid, "stat", code, err);
+	*stat = (struct proc_stat){
+		.pid = pid,
+		.ppid = s.ppid,
+		.state = s.state,
+		.threads = s.threads,
+		.start_ticks = s.start,
+		.cpu_ticks = s.utime + s.stime,
+		.rss_bytes = resident_bytes(pid),
+	};
+	memcpy(stat->comm, s.comm, sizeof(stat->comm));
 	return 0;
 }
 

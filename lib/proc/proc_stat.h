@@ -12,11 +12,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/as/as_proc.h"
 #include "lib/base/err.h"
 
 struct proc_stat {
 	pid_t pid, ppid;
-	char comm[64];        /* as the kernel has it; may hold any byte but NUL */
+	char comm[AS_PROC_COMM]; /* as the kernel has it; may hold any byte but NUL */
 	char state;           /* R S D T t Z X I */
 	unsigned threads;
 	uint64_t start_ticks; /* since boot, in clock ticks: the number kept in hubs and feeds */
@@ -30,12 +31,6 @@ struct proc_stat {
  * Safety: MT-safe.
  */
 int proc_stat(pid_t pid, struct proc_stat *stat, struct err *err);
-
-/*
- * proc_stat_parse - the same from the text of a stat file; pure.
- * Returns 0, or -EBADMSG. Safety: MT-safe.
- */
-int proc_stat_parse(const char *text, struct proc_stat *stat);
 
 /*
  * proc_list - the processes of one user, ascending.

@@ -1,6 +1,5 @@
 #include "lib/proc/proc_status.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,13 +23,6 @@ static const char *value_of(const char *text, const char *key)
 	return NULL;
 }
 
-static uint64_t number(const char *text, const char *key, int base)
-{
-	const char *value = value_of(text, key);
-
-	return value ? strtoull(value, NULL, base) : 0;
-}
-
 static pid_t inner_pid(const char *text)
 {
 	const char *value = value_of(text, "NSpid");
@@ -52,19 +44,14 @@ static pid_t inner_pid(const char *text)
 void proc_status_parse(const char *text, struct proc_status *status)
 {
 	const char *uids = value_of(text, "Uid"), *seccomp = value_of(text, "Seccomp");
+	const char *tracer = value_of(text, "TracerPid");
 	unsigned real = 0, effective = 0;
 
 	if (uids)
 		sscanf(uids, "%u %u", &real, &effective);
 	*status = (struct proc_status){
-		.pending = number(text, "SigPnd", 16) | number(text, "ShdPnd", 16),
-		.blocked = number(text, "SigBlk", 16),
-		.ignored = number(text, "SigIgn", 16),
-		.caught = number(text, "SigCgt", 16),
-		.switches = number(text, "voluntary_ctxt_switches", 10) +
-			    number(text, "nonvoluntary_ctxt_switches", 10),
 		.uid = effective,
-		.tracer = (pid_t)number(text, "TracerPid", 10),
+		.tracer = tracer ? atoi(tracer) : 0,
 		.inner_pid = inner_pid(text),
 		.seccomp = seccomp ? atoi(seccomp) : -1,
 		.has_memory = value_of(text, "VmSize") != NULL,
@@ -75,11 +62,18 @@ int proc_status(pid_t pid, pid_t tid, struct proc_status *status, struct err *er
 {
 	FREES char *text = NULL;
 	char name[64];
-
+	struct as_proc_signals signals;
+	CLOSES int dir = as_proc_open(pid);
+	if (dir < 0)
+		return proc_fail(pid, "", dir, err);
 	snprintf(name, sizeof(name), "task/%d/status", (int)tid);
 	const ssize_t n = proc_read_text(pid, name, STATUS_LIMIT, &text, err);
 	if (n < 0)
 		return (int)n;
+	const int code = as_proc_signals(dir, tid, &signals);
+	if (code < 0)
+		return proc_fail(pid, name, code, err);
 	proc_status_parse(text, status);
+	status->signals = signals;
 	return 0;
 }

@@ -10,14 +10,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/as/as_proc.h"
 #include "lib/base/err.h"
 
 struct proc_status {
-	uint64_t pending;    /* SigPnd | ShdPnd; bit n-1 is signal n, as in all masks here */
-	uint64_t blocked;    /* SigBlk, of this thread */
-	uint64_t ignored;    /* SigIgn */
-	uint64_t caught;     /* SigCgt */
-	uint64_t switches;   /* voluntary and involuntary context switches of this thread */
+	struct as_proc_signals signals; /* of this thread; ask them with proc_mask_has() */
 	uid_t uid;           /* effective */
 	pid_t tracer;        /* 0: nobody */
 	pid_t inner_pid;     /* in its innermost pid namespace; 0: this kernel does not say */
@@ -31,7 +28,7 @@ struct proc_status {
  */
 int proc_status(pid_t pid, pid_t tid, struct proc_status *status, struct err *err);
 
-/* proc_status_parse - the same from the file's text; pure. Safety: MT-safe. */
+/* proc_status_parse - all but the signals, from the file's text; pure. Safety: MT-safe. */
 void proc_status_parse(const char *text, struct proc_status *status);
 
 /* proc_mask_has - is signal `sig` in the mask? Safety: MT-safe. */

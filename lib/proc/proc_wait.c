@@ -24,6 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/as/as_proc.h"
+#include "lib/base/cleanup.h"
 #include "lib/base/units.h"
 #include "lib/proc/proc_fd.h"
 #include "lib/proc/proc_lock.h"
@@ -397,21 +399,19 @@ int proc_wait_look(pid_t pid, struct proc_wait *wait)
 
 int proc_wait_read(pid_t pid, pid_t tid, struct proc_wait *wait, struct err *err)
 {
-	char name[64], text[256];
-	uint64_t args[6] = { 0 };
-	long nr;
+	struct as_proc_syscall call;
+	CLOSES int dir = as_proc_open(pid);
+	const int code = dir < 0 ? dir : as_proc_syscall(dir, tid, &call);
 
-	snprintf(name, sizeof(name), "task/%d/syscall", (int)tid);
-	const ssize_t n = proc_read(pid, name, text, sizeof(text), err);
-	if (n < 0)
-		return (int)n;
-	if (strncmp(text, "running", 7) == 0)
+	if (code < 0) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "task/%d/syscall", (int)tid);
+		return proc_fail(pid, name, code, err);
+	}
+	if (call.form == AS_PROC_RUNNING)
 		return err_set(err, -EAGAIN, "pid %d: thread %d is running", (int)pid, (int)tid);
-	if (sscanf(text, "%ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64,
-		   &nr, &args[0], &args[1], &args[2], &args[3], &args[4], &args[5]) < 1)
-		return err_set(err, -EBADMSG, "pid %d: /proc/%d/%s: \"%.40s\" is no system call",
-			       (int)pid, (int)pid, name, text);
-	proc_wait_decode(nr, args, wait);
+	proc_wait_decode(call.nr, call.args, wait);
 	proc_wait_look(pid, wait);
 	return 0;
 }

@@ -102,7 +102,8 @@ struct sym_module *sym_module(struct sym_cache *cache, const struct sym_want *wa
  * sym_frames - the frames of one program counter, innermost first, the real function last.
  *
  * is_return  offset is a return address: the call before it is looked up. False for the
- *            innermost frame of a thread and for the frame that a signal interrupted.
+ *            innermost frame of a thread, for the frame that a signal interrupted and for the
+ *            signal frame itself (AS_FRAME_EXACT, AS_FRAME_SIGNAL in a dump).
  * frames     set; room at least 1. When there are more, inner ones are left out between the
  *            innermost and the real function.
  *

@@ -10,35 +10,6 @@
 
 #include "tests/t.h"
 
-TEST(a_name_with_blanks_and_parentheses_does_not_shift_the_fields)
-{
-	struct proc_stat s;
-
-	T_EQ(proc_stat_parse("4112 (a) S (b) R 17 1 1 0 -1 4194304 90 0 0 0 250 50 0 0 20 0 12 0 "
-			     "987654 1000000 300 18446744073709551615 1 1",
-			     &s),
-	     0);
-	T_EQ(s.pid, 4112);
-	T_STR(s.comm, "a) S (b");
-	T_EQ(s.state, 'R');
-	T_EQ(s.ppid, 17);
-	T_EQ(s.cpu_ticks, 300);
-	T_EQ(s.threads, 12);
-	T_EQ(s.start_ticks, 987654);
-	T_EQ(s.rss_bytes, 300 * sysconf(_SC_PAGESIZE));
-}
-
-TEST(a_line_that_is_no_stat_line_is_refused)
-{
-	struct proc_stat s = { .pid = 7 };
-
-	T_EQ(proc_stat_parse("", &s), -EBADMSG);
-	T_EQ(proc_stat_parse("4112 (cut", &s), -EBADMSG);
-	T_EQ(proc_stat_parse("4112 (cut) S 1 2", &s), -EBADMSG);
-	T_EQ(proc_stat_parse(")(", &s), -EBADMSG);
-	T_EQ(s.pid, 7);
-}
-
 TEST(a_process_is_told_by_its_start_time)
 {
 	struct proc_stat s;

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/as/as_peek.h"
 #include "tests/t.h"
 
 static char fixture[PATH_MAX], output[4096];
@@ -293,4 +294,67 @@ TEST(a_cxx_function_is_shown_as_its_author_wrote_it)
 	T_STR(frames[0].function, "shop::cart<int>::add(int)");
 	T_EQ(frames[0].line, 2);
 	sym_destroy(cache);
+}
+
+/* The thread's frames as lines of text: what as_peek saw, named by what sym knows. */
+static void name_frames(struct as_peek *peek, const struct as_thread *thread, char *out, size_t room)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < thread->frames; i++) {
+		struct as_module *m = as_modules_find(&peek->unwinder.modules, thread->frame[i]);
+		T_OK(m);
+		char path[PATH_MAX];
+		snprintf(path, sizeof(path), "%.*s", m->path_len,
+			 as_module_path(&peek->unwinder.modules, m));
+		const struct as_elf *elf = as_module_elf(m, &peek->unwinder.mem);
+		const unsigned k = sym_frames(
+			cache, sym_module(cache, &(struct sym_want){ .path = path, .pid = peek->pid }),
+			thread->frame[i] - elf->bias, !(thread->flags[i] & (AS_FRAME_EXACT | AS_FRAME_SIGNAL)), frames,
+			SYM_FRAMES);
+		for (unsigned j = 0; j < k; j++)
+			n += (size_t)snprintf(out + n, room - n, "%s\n",
+					      frames[j].function ? frames[j].function : "?");
+		T_OK(n < room);
+	}
+}
+
+TEST(the_stack_of_a_blocked_process_is_named_from_its_own_files)
+{
+	static struct as_peek peek;
+	static struct as_thread thread;
+	char names[4096], byte;
+	int in[2], out[2];
+
+	run_fixture();
+	T_EQ(pipe(in), 0);
+	T_EQ(pipe(out), 0);
+	const pid_t pid = fork();
+	if (pid == 0) {
+		dup2(in[0], 0);
+		dup2(out[1], 1);
+		close(in[1]);
+		execl(fixture, fixture, (char *)NULL);
+		_exit(127);
+	}
+	/* it prints before it reads; then it takes a moment to get there */
+	T_EQ(read(out[0], &byte, 1), 1);
+	T_EQ(sym_create(&(struct sym_options){ 0 }, &cache, NULL), 0);
+	if (as_peek_init(&peek, pid) != 0)
+		t_skip("other processes may not be read here");
+	for (int i = 0; i < 10000; i++) {
+		T_EQ(as_peek_refresh(&peek), 0);
+		as_peek_thread(&peek, pid, &thread);
+		if (thread.captured == AS_CAPTURED_PEEK && thread.nr == 0)
+			break;
+		usleep(1000);
+	}
+	name_frames(&peek, &thread, names, sizeof(names));
+	T_HAS(names, "read\nmain\n");
+	T_HAS(names, "_start\n");
+	as_peek_fini(&peek);
+	sym_destroy(cache);
+	close(in[1]);
+	waitpid(pid, NULL, 0);
 }
