@@ -313,14 +313,32 @@ static bool looks_like_frame(uint64_t fp, uint64_t sp)
 	return fp >= sp && fp - sp < FRAME_MAX && !(fp & 7);
 }
 
-/* A frame record {caller's frame pointer, return address} at fp. */
+/* Whether the word above the one at fp is an address of code, or even one behind a call. */
+static bool is_record(struct as_unwinder *u, uint64_t fp, bool want_call)
+{
+	uint64_t ra;
+
+	u->mem.probing = true;
+	const int err = as_mem_word(&u->mem, fp + 8, &ra);
+
+	u->mem.probing = false;
+	return !err && as_modules_find(&u->modules, ra) &&
+	       (!want_call || call_before(u, ra).kind != CALL_NONE);
+}
+
+/*
+ * A frame record {caller's frame pointer, return address} at fp. Interpreters push return
+ * addresses that no call left behind: then the caller's record must look like one too.
+ */
 static bool by_frame_record(struct as_unwinder *u, uint64_t fp, struct as_regs *regs)
 {
 	uint64_t caller_fp, ra;
 
 	if (as_mem_word(&u->mem, fp, &caller_fp) || as_mem_word(&u->mem, fp + 8, &ra))
 		return false;
-	if (call_before(u, ra).kind == CALL_NONE || (caller_fp && caller_fp <= fp))
+	if (call_before(u, ra).kind == CALL_NONE &&
+	    !(as_modules_find(&u->modules, ra) && caller_fp > fp &&
+	      looks_like_frame(caller_fp, fp) && is_record(u, caller_fp, false)))
 		return false;
 	regs->known = 0;
 	as_regs_set(regs, AS_RIP, ra);
@@ -346,18 +364,6 @@ static bool by_stack_top(struct as_unwinder *u, struct as_regs *regs)
 	return true;
 }
 
-/* Whether the word above the one at fp is a return address. */
-static bool is_record(struct as_unwinder *u, uint64_t fp)
-{
-	uint64_t ra;
-
-	u->mem.probing = true;
-	const int err = as_mem_word(&u->mem, fp + 8, &ra);
-
-	u->mem.probing = false;
-	return !err && call_before(u, ra).kind != CALL_NONE;
-}
-
 /* The first return address up the stack with a frame record of its caller below it, or one
  * whose frame leads on by CFI. */
 static int search_blind(struct as_unwinder *u, struct as_regs *regs)
@@ -381,7 +387,7 @@ static int search_blind(struct as_unwinder *u, struct as_regs *regs)
 		as_regs_set(&caller, AS_RIP, ra);
 		as_regs_set(&caller, AS_RSP, place + 8);
 		const bool has_record = i && below > place && looks_like_frame(below, place) &&
-					is_record(u, below);
+					is_record(u, below, true);
 
 		if (has_record)
 			as_regs_set(&caller, AS_RBP, below);
@@ -393,24 +399,36 @@ static int search_blind(struct as_unwinder *u, struct as_regs *regs)
 	return -ENOENT;
 }
 
-int as_guess_caller(struct as_unwinder *u, const struct as_row *row, bool exact,
-		    struct as_regs *regs)
+static int without_cfi(struct as_unwinder *u, struct as_guess *g, struct as_regs *regs)
 {
-	if (!(row->flags & AS_ROW_NONE))
-		return search_frame_end(u, row, exact, regs);
-	/* a return address that no call left behind was put there to begin a stack */
-	if (!exact && call_before(u, regs->v[AS_RIP]).kind == CALL_NONE)
-		return 1;
-	if (exact && by_stack_top(u, regs))
+	const bool was_chain = g->by_record;
+
+	g->by_record = false;
+	if (g->exact && by_stack_top(u, regs))
 		return 0;
 	if (as_regs_has(regs, AS_RBP)) {
 		const uint64_t fp = regs->v[AS_RBP];
 
 		/* code without CFI lives by frame pointers, and 0 ends their chain */
-		if (!fp && !exact)
+		if (!fp && !g->exact)
 			return 1;
-		if (looks_like_frame(fp, regs->v[AS_RSP]) && by_frame_record(u, fp, regs))
+		if (looks_like_frame(fp, regs->v[AS_RSP]) && by_frame_record(u, fp, regs)) {
+			g->by_record = true;
 			return 0;
+		}
 	}
-	return search_blind(u, regs);
+	/* a return address that no call left behind was put there to begin a stack */
+	if (!g->exact && call_before(u, regs->v[AS_RIP]).kind == CALL_NONE)
+		return 1;
+	/* a chain of records that ends elsewhere (on another stack) is not mended by a search */
+	return was_chain ? -ENOENT : search_blind(u, regs);
+}
+
+int as_guess_caller(struct as_unwinder *u, const struct as_row *row, struct as_guess *g,
+		    struct as_regs *regs)
+{
+	if (row->flags & AS_ROW_NONE)
+		return without_cfi(u, g, regs);
+	g->by_record = false;
+	return search_frame_end(u, row, g->exact, regs);
 }

@@ -48,10 +48,29 @@ static int apply_sigreturn(struct as_unwinder *u, struct as_regs *regs)
 struct walk {
 	struct as_unwinder *u;
 	struct as_regs regs;
-	bool exact;
-	uint8_t flags; /* of the frame that regs describe */
+	struct as_guess guess; /* exact: of the frame that regs describe */
+	uint8_t flags;         /* of that frame */
 	unsigned guesses;
 };
+
+static int go_by_guess(struct walk *w, const struct as_row *row)
+{
+	const int err = w->guesses++ < GUESSES_MAX || w->guess.by_record
+				? as_guess_caller(w->u, row, &w->guess, &w->regs)
+				: -ENOENT;
+
+	w->flags = AS_FRAME_GUESSED;
+	w->guess.exact = false;
+	return err;
+}
+
+static int go_through_signal(struct walk *w, int err, uint8_t *this_flags)
+{
+	*this_flags |= AS_FRAME_SIGNAL;
+	w->flags = AS_FRAME_EXACT;
+	w->guess = (struct as_guess){ .exact = true };
+	return err;
+}
 
 /*
  * To the caller's frame: 0, or 1 at the outermost one, or a negative errno. Sets the flags of
@@ -59,26 +78,19 @@ struct walk {
  */
 static int go_out(struct walk *w, uint8_t *this_flags)
 {
-	const struct as_row row = as_row_find(w->u, w->regs.v[AS_RIP] - !w->exact);
-	const bool is_signal = row.flags & AS_ROW_SIGNAL;
-	int err = as_row_apply(w->u, &row, &w->regs);
+	const bool exact = w->guess.exact;
+	const struct as_row row = as_row_find(w->u, w->regs.v[AS_RIP] - !exact);
+	const int err = as_row_apply(w->u, &row, &w->regs);
 
-	w->flags = is_signal ? AS_FRAME_EXACT : 0;
-	w->exact = is_signal;
-	if (is_signal)
-		*this_flags |= AS_FRAME_SIGNAL;
-	if (err == -ENOENT && !(*this_flags & AS_FRAME_EXACT) && as_is_sigreturn(w->u, w->regs.v[AS_RIP])) {
-		*this_flags |= AS_FRAME_SIGNAL;
-		w->flags = AS_FRAME_EXACT;
-		w->exact = true;
-		return apply_sigreturn(w->u, &w->regs);
-	}
-	if (err != -ENOENT && err != -ENODATA)
-		return err;
-	w->flags = AS_FRAME_GUESSED;
-	if (w->guesses++ == GUESSES_MAX)
-		return -ENOENT;
-	return as_guess_caller(w->u, &row, *this_flags & AS_FRAME_EXACT, &w->regs);
+	if (row.flags & AS_ROW_SIGNAL)
+		return go_through_signal(w, err, this_flags);
+	if (err == -ENOENT && !exact && as_is_sigreturn(w->u, w->regs.v[AS_RIP]))
+		return go_through_signal(w, apply_sigreturn(w->u, &w->regs), this_flags);
+	if (err == -ENOENT || err == -ENODATA)
+		return go_by_guess(w, &row);
+	w->flags = 0;
+	w->guess = (struct as_guess){ .exact = false };
+	return err;
 }
 
 static enum as_end end_of(int err)
@@ -101,7 +113,7 @@ static enum as_end end_of(int err)
 unsigned as_unwind(struct as_unwinder *u, const struct as_regs *regs, uint64_t *pc,
 		   uint8_t *flags, unsigned room, enum as_end *end)
 {
-	struct walk w = { .u = u, .regs = *regs, .exact = true, .flags = AS_FRAME_EXACT };
+	struct walk w = { .u = u, .regs = *regs, .guess.exact = true, .flags = AS_FRAME_EXACT };
 	unsigned n = 0;
 
 	as_mem_new_stack(&u->mem);

@@ -27,11 +27,16 @@ bool as_is_sigreturn(struct as_unwinder *u, uint64_t pc);
  * as_guess_caller - from a frame's registers to its caller's, where CFI cannot tell.
  *
  * row    of the frame: none, or one whose CFA needs a register that is not known.
- * exact  the frame's pc is no return address.
+ * g      what the walk knows beside the registers.
  * Returns 0 with regs replaced; 1 when this looks like the outermost frame; -ENOENT when nothing
  * believable was found; -E2BIG when the stack budget ended the search.
  */
-int as_guess_caller(struct as_unwinder *u, const struct as_row *row, bool exact,
-		     struct as_regs *regs);
+struct as_guess {
+	bool exact;     /* the frame's pc is no return address */
+	bool by_record; /* the frame was found by a frame record; kept up by as_guess_caller() */
+};
+
+int as_guess_caller(struct as_unwinder *u, const struct as_row *row, struct as_guess *g,
+		    struct as_regs *regs);
 
 #endif
