@@ -43,7 +43,12 @@ sut_objs     := $(call objs,tests/sut/*.c)
 
 unit_srcs    := $(call src,tests/unit/*_test.c tests/stress/*_stress.c tests/crash/*_crash.c)
 unit_bins    := $(patsubst tests/%.c,$(B)/tests/%,$(unit_srcs))
-fixture_bins := $(patsubst tests/%.c,$(B)/%,$(call src,tests/fixture/*.c))
+# One fixture in several builds: what an unwinder meets depends on the flags.
+stacks_O0    := -O0
+stacks_O2    := -O2 -fomit-frame-pointer
+stacks_fp    := -O2 -fno-omit-frame-pointer -fno-plt
+stacks_bins  := $(foreach k,O0 O2 fp,$(B)/fixture/stacks-$(k))
+fixture_bins := $(patsubst tests/%.c,$(B)/%,$(call src,tests/fixture/*.c)) $(stacks_bins)
 bench_bins   := $(patsubst tests/%.c,$(B)/%,$(call src,tests/bench/*.c))
 helper_objs  := $(call objs,tests/*.c)
 
@@ -130,6 +135,13 @@ $(B)/bench/%: $(O)/tests/bench/%.o $(B)/lib/libshmscope.a
 $(B)/fixture/%: tests/fixture/%.c $(B)/flags | deps
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -I. -D_GNU_SOURCE -std=gnu11 $(warnings) -g -O1 -pthread -rdynamic $(san_flags) -o $@ $< -ldl
+
+$(stacks_bins): $(B)/fixture/stacks-%: tests/fixture/stacks.c $(B)/flags | deps
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -D_GNU_SOURCE -std=gnu11 $(warnings) -g $(stacks_$*) -pthread -rdynamic -o $@ $<
+
+# Our own walk of the unwind tables is held against libunwind's.
+$(B)/tests/unit/as_peek_test: TEST_LIBS = -lunwind-ptrace -lunwind-x86_64 -lunwind
 
 # ---- checks -------------------------------------------------------------------------------
 check: check-layers check-pairs check-as check-model check-tests
