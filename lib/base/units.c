@@ -57,6 +57,14 @@ char *units_span(char buf[UNITS_TEXT], uint64_t ns)
 	return buf;
 }
 
+char *units_age(char buf[UNITS_TEXT], uint64_t ns)
+{
+	if (ns < 10 * UINT64_C(1000000000) || ns >= 60 * UINT64_C(1000000000))
+		return units_span(buf, ns);
+	snprintf(buf, UNITS_TEXT, "%" PRIu64 " s", ns / 1000000000);
+	return buf;
+}
+
 char *units_count(char buf[UNITS_TEXT], uint64_t n)
 {
 	char digits[UNITS_TEXT];

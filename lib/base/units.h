@@ -23,6 +23,10 @@ char *units_class(char buf[UNITS_TEXT], uint64_t bytes);
 /* units_span - "0.4 s", "41 s", "3 h 10 m", "2 d 4 h". Returns buf. Safety: MT-safe. */
 char *units_span(char buf[UNITS_TEXT], uint64_t ns);
 
+/* units_age - for sentences: as units_span(), but whole seconds from ten on ("8.4 s", "41 s").
+ * Returns buf. Safety: MT-safe. */
+char *units_age(char buf[UNITS_TEXT], uint64_t ns);
+
 /* units_count - "1 204", "98 112". Returns buf. Safety: MT-safe. */
 char *units_count(char buf[UNITS_TEXT], uint64_t n);
 

@@ -68,3 +68,12 @@ TEST(bytes_are_read_with_their_suffix)
 	T_EQ(v, 1572864);
 	T_EQ(units_parse_bytes("", "--sample", 0, UINT64_MAX, &v, NULL), -EINVAL);
 }
+
+TEST(ages_in_sentences_have_whole_seconds_from_ten_on)
+{
+	char b[UNITS_TEXT];
+
+	T_STR(units_age(b, 8400000000), "8.4 s");
+	T_STR(units_age(b, 41900000000), "41 s");
+	T_STR(units_age(b, 61000000000), "1 m 1 s");
+}
