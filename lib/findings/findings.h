@@ -7,14 +7,16 @@
  *	const struct findings *f = judge_findings(judge);
  *
  * Each rule is one file, rule_*.c: what it looks for, how long it must hold, its words, and its
- * --explain text. The table in rules.c makes the list. A rule is a pure function of one state
- * that reports candidates; the judge follows each candidate over time (suspected -> confirmed ->
- * cleared), sorts out cause and consequence, and makes the verdict.
+ * --explain text. The table in rules.c makes the list. A rule is a pure function of one scene
+ * (a state with the facts that several rules need worked out once) that reports candidates; the
+ * judge follows each candidate over time (suspected -> confirmed -> cleared), sorts out cause
+ * and consequence, and makes the verdict.
  *
  * A candidate is the same one as before when rule and place agree; it is the same *episode*
  * when its fingerprint (ring positions, say) is unchanged too. Dwell runs from the episode's
- * begin: the earlier of "first seen by us" and the age that the state itself proves
- * (candidate.since_us).
+ * begin: the earlier of "first seen by us" and the age that the state itself proves. A finding
+ * is confirmed when its dwell is over and it was seen in two looks; in a state of a single
+ * moment the proven age alone has to do. What was not looked at stays as it was.
  */
 #ifndef SHMSCOPE_FINDINGS_H
 #define SHMSCOPE_FINDINGS_H
@@ -25,6 +27,7 @@ enum severity { SEVERITY_CRITICAL, SEVERITY_WARNING, SEVERITY_INFO, SEVERITIES }
 enum finding_state { FINDING_SUSPECTED, FINDING_CONFIRMED, FINDING_CLEARED };
 
 enum { FINDING_EVIDENCE = 16, FINDING_NEXT = 4 };
+#define FINDING_UNKNOWN INT64_MIN /* a fact's value, or a number of where, that is not known */
 
 struct finding_where { /* what does not apply: NULL or -1 */
 	const char *hub;       /* base name of its path */
@@ -54,7 +57,8 @@ struct finding {
 	enum finding_state state;
 	struct finding_where where;
 	const char *place;           /* "search(3) recv ring" */
-	const char *sentence;        /* "hangs: asleep for 8.4 s with 7 messages waiting; ..." */
+	const char *sentence;        /* "search (peer 3, pid 4112) hangs: asleep for 8.4 s with ..." */
+	const char *also;            /* the same as a clause: "768K of slots lost with export" */
 	const char *brief;           /* one line of numbers: "7 waiting, epoll_wait, bell 0" */
 	const char *evidence_text;   /* full, for the report */
 	const char *means;
@@ -63,25 +67,32 @@ struct finding {
 	size_t facts;
 	uint64_t since_us;           /* CLOCK_MONOTONIC of the machine looked at */
 	uint64_t held_us;            /* how long it has held (or held, when cleared) */
+	uint64_t longest_us;         /* of all episodes */
 	uint64_t cleared_us;
+	uint64_t dwell_us;           /* the threshold that was used */
 	unsigned samples;            /* looks in which it was seen in this episode */
 	unsigned times;              /* episodes so far */
 	uint64_t fingerprint;
 	const struct finding *consequence_of; /* NULL: a cause of its own */
 	bool dwell_from_ages;        /* one moment only: dwell was taken from ages */
+	bool unproven;               /* this source can only suspect it */
 };
 
 struct findings {
-	const struct finding *const *list; /* by severity, confirmed first, causes first, oldest first */
+	const struct finding *const *list; /* confirmed, suspected, cleared; in each by severity,
+					      causes before consequences, oldest first */
 	size_t n;
 	size_t confirmed[SEVERITIES];
 	const char *verdict;         /* the one sentence */
+	unsigned looks;              /* states taken into account */
+	uint64_t span_us;            /* from the first to the last of them */
 };
 
 struct judge;
 
+enum { JUDGE_RULES = 64 };
 struct judge_options {
-	uint64_t dwell_us[64];       /* by rule number (rules_find()); 0: the rule's own */
+	uint64_t dwell_us[JUDGE_RULES]; /* in the order of rules_all(); 0: the rule's own */
 	uint64_t growth_min_us;      /* 0: default */
 };
 
@@ -93,7 +104,7 @@ void judge_destroy(struct judge *judge);
 /*
  * judge_look - take one state into account. States come in order of time. What a finding says
  * is copied: the state may be given back afterwards.
- * Returns 0 or -ENOMEM. Safety: one-owner.
+ * Returns 0 or -ENOMEM (that state then counts as not seen). Safety: one-owner.
  */
 int judge_look(struct judge *judge, const struct state *st);
 
@@ -102,14 +113,15 @@ const struct findings *judge_findings(const struct judge *judge);
 
 /* ---- rules ---------------------------------------------------------------------------- */
 
-struct candidates; /* what a rule reports into; finding_report() in findings_priv.h */
+struct scene;      /* scene_priv.h */
+struct candidates; /* candidate_priv.h */
 
 struct rule {
 	const char *name;            /* "missed-wakeup" */
 	enum severity severity;
 	uint64_t dwell_us;
 	unsigned sources;            /* enum state_source bits that can see it */
-	void (*look)(const struct state *st, struct candidates *out);
+	void (*look)(const struct scene *scene, struct candidates *out);
 	const char *means;           /* what it means, one sentence */
 	const char *summary;         /* --explain: what it is */
 	const char *detection;       /* --explain: how it is detected */
@@ -118,16 +130,42 @@ struct rule {
 	const char *confused_with;   /* --explain: what it is mistaken for */
 };
 
-/* rules_all - every rule, in the order of the page; *n is set. Safety: MT-safe. */
+/*
+ * rules_all - every rule; *n is set. The order is that of explanation: where one finding could
+ * explain another, the earlier rule is the cause.
+ * Safety: MT-safe.
+ */
 const struct rule *const *rules_all(size_t *n);
 
 /* rules_find - by name; NULL when there is none. Safety: MT-safe. */
 const struct rule *rules_find(const char *name);
+
+/* rules_nearest - the rule whose name is most like this one; NULL when none is. Safety: MT-safe. */
+const struct rule *rules_nearest(const char *name);
 
 /* severity_name - "critical", "warning", "info". Safety: MT-safe. */
 const char *severity_name(enum severity s);
 
 /* finding_state_name - "suspected", "confirmed", "cleared". Safety: MT-safe. */
 const char *finding_state_name(enum finding_state s);
+
+/* ---- stacks ---------------------------------------------------------------------------- */
+
+/*
+ * stacks_order - the order in which the stacks of a state are shown and numbered: of blocked
+ * threads, of running ones, of idle ones; in each the larger group first. It depends on the
+ * stacks alone, not on the order in which a source found them.
+ * order   st->stacks elements: order[0] is the index of S1.
+ * Safety: MT-safe on a state that nobody changes.
+ */
+void stacks_order(const struct state *st, unsigned *order);
+
+enum thread_doing { THREAD_BLOCKED, THREAD_RUNNING, THREAD_IDLE };
+
+/*
+ * thread_doing - what a thread is about. Idle is a wait for work: in an event loop, in a sleep,
+ * in a futex that is no lock. Safety: MT-safe on a state that nobody changes.
+ */
+enum thread_doing thread_doing(const struct state *st, const struct state_thread *t);
 
 #endif

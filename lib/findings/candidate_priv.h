@@ -1,0 +1,164 @@
+/*
+ * candidate - what a rule reports: a suspicion at a place, with its words.
+ *
+ *	struct candidate *c = candidate_add(out, place_of_end(end, 0));
+ *	c->since_us = end->still_us;
+ *	c->sentence = text(out, "%s hangs: asleep for {held}", who(out, &end->consumer));
+ *	fact_number(c, "waiting", end->ring->waiting);
+ *
+ * A rule never fails: when memory is exhausted it fills a candidate that goes nowhere, and the
+ * judge gives up on that look.
+ *
+ * In every text {held} stands for how long the finding has held, {samples} for "N samples" and
+ * {stack} for " (stack S3)" where where.stack is known: only the judge knows them.
+ */
+#ifndef SHMSCOPE_FINDINGS_CANDIDATE_PRIV_H
+#define SHMSCOPE_FINDINGS_CANDIDATE_PRIV_H
+
+#include "lib/findings/scene_priv.h"
+
+/* ---- where ---------------------------------------------------------------------------------- */
+
+enum place_kind { /* what has to be looked at before a finding there may be cleared */
+	PLACE_STATE,   /* the state as a whole */
+	PLACE_HUB,     /* a hub's header */
+	PLACE_TABLES,  /* its classes, slots and calls */
+	PLACE_PEER,    /* one of its peers */
+};
+
+struct place { /* two candidates of one rule are the same when this is equal */
+	enum place_kind kind;
+	uint64_t hub;  /* id */
+	const char *hub_path; /* where two files have the same id, or none */
+	uint32_t peer;
+	uint64_t what; /* the rule's own: ring, class, ... */
+};
+
+int place_compare(const struct place *a, const struct place *b);
+
+struct place place_of_state(uint64_t what);
+struct place place_of_hub(const struct scene_hub *hub, enum place_kind kind, uint64_t what);
+struct place place_of_peer(const struct scene_peer *peer, uint64_t what);
+struct place place_of_end(const struct scene_end *end);
+
+/* ---- who is stuck, and who waits for whom --------------------------------------------------- */
+
+enum node_kind {
+	NODE_NONE,
+	NODE_PEER,  /* a peer's loop */
+	NODE_LINK,  /* the host's reading of one peer's send ring */
+	NODE_HOST,  /* everything the host does */
+	NODE_CLASS, /* slots of a class */
+	NODE_LEAK,  /* slots of a peer that is dead */
+	NODE_DESCRIPTOR, /* a descriptor on the way; id: 2 * peer + ring */
+	NODE_HUB,   /* the whole hub */
+};
+
+struct node {
+	enum node_kind kind;
+	uint64_t hub;
+	uint32_t id;
+};
+
+enum { CANDIDATE_NODES = 6 };
+
+/* ---- the candidate -------------------------------------------------------------------------- */
+
+enum proof {
+	PROOF_DWELL,   /* has to hold for a while */
+	PROOF_AT_ONCE, /* a fact, not a condition that may pass */
+	PROOF_NONE,    /* this source can only suspect it: never confirmed by this look */
+	PROOF_UNSURE,  /* cannot be told in this look: neither for nor against, never new */
+};
+
+struct candidate {
+	const struct rule *rule;
+	unsigned rank;          /* of the rule: its place in rules_all() */
+	struct place place;
+	enum proof proof;
+	uint64_t now_us;        /* the moment that the evidence describes */
+	uint64_t since_us;      /* the age that the state itself proves; 0: none */
+	uint64_t dwell_us;      /* 0: the rule's */
+	uint64_t fingerprint;
+	struct finding_where where;
+	const char *place_text, *sentence, *also, *brief, *evidence, *means;
+	const char *next[FINDING_NEXT];
+	struct finding_fact fact[FINDING_EVIDENCE];
+	size_t facts;
+	struct node stuck[CANDIDATE_NODES];     /* what does not go on because of this */
+	struct node waits_for[CANDIDATE_NODES]; /* what would explain this */
+};
+
+struct candidates {
+	struct arena arena;
+	uint64_t now_us;         /* of the state */
+	const struct rule *rule; /* whose turn it is */
+	unsigned rank;
+	struct candidate **list;
+	size_t n, room;
+	struct candidate spare;  /* where a candidate goes that there is no memory for */
+	bool failed;
+};
+
+/* candidate_add - a new candidate of the current rule, everything unknown; never NULL. */
+struct candidate *candidate_add(struct candidates *out, struct place place);
+
+/* candidate_of_hub - the same for a hub, with where.hub, place_text and the clock filled in. */
+struct candidate *candidate_of_hub(struct candidates *out, const struct scene_hub *hub,
+				   enum place_kind kind, uint64_t what);
+
+/* candidate_of_end - the same for a ring, with where and place_text filled in. */
+struct candidate *candidate_of_end(struct candidates *out, const struct scene_end *end,
+				   const struct scene_party *whose);
+
+/* candidate_of_peer - the same for a peer as a whole. */
+struct candidate *candidate_of_peer(struct candidates *out, const struct scene_peer *peer,
+				    uint64_t what);
+
+/* candidate_stack - remember the thread: where.tid, where.stack, where.site. */
+void candidate_stack(struct candidates *out, struct candidate *c, const struct state *st,
+		     const struct state_thread *t);
+
+void candidate_next(struct candidate *c, const char *what_to_do);
+void candidate_stuck(struct candidate *c, enum node_kind kind, const struct scene_hub *hub,
+		     uint32_t id);
+void candidate_waits_for(struct candidate *c, enum node_kind kind, const struct scene_hub *hub,
+			 uint32_t id);
+/* What reading the ring depends on, and stands still when it is not read. */
+struct node node_of_consumer(const struct scene_end *end);
+void candidate_stuck_end(struct candidate *c, const struct scene_end *end);
+void candidate_waits_for_end(struct candidate *c, const struct scene_end *end);
+
+void fact_number(struct candidate *c, const char *key, int64_t value);
+void fact_text(struct candidate *c, const char *key, const char *text_);
+
+/* ---- words ---------------------------------------------------------------------------------- */
+
+/* text - formatted, in the candidates' memory; never NULL. */
+const char *text(struct candidates *out, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* who - "search (peer 3, pid 4112)", "hostd (host, pid 4101)". */
+const char *who(struct candidates *out, const struct scene_party *party);
+/* who_short - "search(3)", "hostd". */
+const char *who_short(struct candidates *out, const struct scene_party *party);
+
+/* span - "8.4 s", "41 s". */
+const char *span(struct candidates *out, uint64_t us);
+
+/* plural - "1 message", "7 messages". */
+const char *plural(struct candidates *out, uint64_t n, const char *one, const char *many);
+
+/* what_it_does - "tid 4112 in epoll_wait{stack}", "tid 4112 running{stack}", or "" when the
+ * thread was not seen. */
+const char *what_it_does(struct candidates *out, const struct scene_party *party);
+
+/* ring_text - "7 messages waiting (written 1041, read 1034, capacity 256), waiting flag 1,
+ * bell 0 bytes"; ring_facts - the same as facts. */
+const char *ring_text(struct candidates *out, const struct scene_end *end);
+void ring_facts(struct candidate *c, const struct scene_end *end);
+
+/* ring_name - "recv", "send". */
+const char *ring_name(int dir);
+
+#endif

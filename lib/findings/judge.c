@@ -1,0 +1,513 @@
+/*
+ * judge - follows candidates over time.
+ *
+ * A track is one place under one rule. Its life:
+ *
+ *	candidate seen          an episode begins: suspected
+ *	dwell over, two looks   confirmed
+ *	place looked at, no     the episode ends: a suspicion is forgotten, a confirmed finding is
+ *	candidate               cleared and stays listed for ten minutes
+ *	another fingerprint     the episode ends and another begins; what was confirmed shows as
+ *	                        cleared until the new one is confirmed too, so nothing flickers
+ *	place not looked at     everything stays as it was
+ *
+ * Each look is judged on the side (candidates, then new tracks in a new arena) and takes effect
+ * as a whole, so that a look for which memory did not suffice changes nothing.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/units.h"
+#include "lib/findings/judge_priv.h"
+
+enum { CLEARED_LISTED_US = 600 * SECOND_US };
+
+struct page { /* everything that the last look left */
+	struct arena arena;
+	struct track *track; /* by rank and place */
+	size_t tracks;
+	struct findings findings;
+	unsigned looks;
+	uint64_t first_us, last_us;
+};
+
+struct judge {
+	struct judge_options options;
+	struct page page;
+};
+
+struct judge *judge_create(const struct judge_options *options)
+{
+	struct judge *judge = calloc(1, sizeof(*judge));
+
+	if (!judge)
+		return NULL;
+	if (options)
+		judge->options = *options;
+	judge->page.findings.verdict = "nothing was looked at";
+	return judge;
+}
+
+void judge_destroy(struct judge *judge)
+{
+	if (!judge)
+		return;
+	arena_fini(&judge->page.arena);
+	free(judge);
+}
+
+const struct findings *judge_findings(const struct judge *judge)
+{
+	return &judge->page.findings;
+}
+
+/* ---- candidates ----------------------------------------------------------------------------- */
+
+static int compare_candidates(const struct candidate *a, const struct candidate *b)
+{
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	return place_compare(&a->place, &b->place);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct candidate *x = *(struct candidate *const *)a, *y = *(struct candidate *const *)b;
+	const int r = compare_candidates(x, y);
+
+	return r ? r : strcmp(x->evidence, y->evidence);
+}
+
+static void run_rules(const struct scene *scene, struct candidates *out)
+{
+	size_t n;
+	const struct rule *const *rules = rules_all(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		out->rule = rules[i];
+		out->rank = (unsigned)i;
+		if (!scene->st->sources || (rules[i]->sources & scene->st->sources))
+			rules[i]->look(scene, out);
+	}
+	if (out->n)
+		qsort(out->list, out->n, sizeof(*out->list), by_place);
+	size_t kept = 0;
+	for (size_t i = 0; i < out->n; i++) /* two looks at one place in one state: the first counts */
+		if (!kept || compare_candidates(out->list[kept - 1], out->list[i]) != 0)
+			out->list[kept++] = out->list[i];
+	out->n = kept;
+}
+
+/* ---- was its place looked at? --------------------------------------------------------------- */
+
+static const struct scene_hub *hub_of(const struct scene *scene, const struct place *place)
+{
+	for EACH_HUB(scene, hub) {
+		const struct place there = place_of_hub(hub, place->kind, place->what);
+
+		if (there.hub == place->hub && strcmp(there.hub_path, place->hub_path) == 0)
+			return hub;
+	}
+	return NULL;
+}
+
+static bool was_looked_at(const struct scene *scene, const struct place *place)
+{
+	if (place->kind == PLACE_STATE)
+		return true;
+	const struct scene_hub *hub = hub_of(scene, place);
+
+	if (!hub) /* live sources look at all there is: it is gone */
+		return scene->st->sources & STATE_LIVE;
+	if (place->kind == PLACE_HUB)
+		return true;
+	if (hub->h->damage || (place->kind == PLACE_TABLES && !hub->sees_tables))
+		return false;
+	if (!place->peer)
+		return true;
+	const struct scene_peer *peer = scene_peer(hub, place->peer);
+
+	return peer ? peer->looked_at : scene->st->sources & STATE_LIVE;
+}
+
+/* ---- one track, one look -------------------------------------------------------------------- */
+
+static uint64_t dwell_of(const struct judge *judge, const struct candidate *c)
+{
+	if (judge->options.dwell_us[c->rank])
+		return judge->options.dwell_us[c->rank];
+	return c->dwell_us ? c->dwell_us : c->rule->dwell_us;
+}
+
+static void end_episode(struct track *t, uint64_t now_us)
+{
+	if (t->confirmed) {
+		t->cleared_us = now_us;
+		t->confirmed = false;
+	}
+	t->open = false;
+}
+
+static void begin_episode(struct track *t, const struct candidate *c)
+{
+	t->open = true;
+	t->begin_us = c->now_us;
+	t->fingerprint = c->fingerprint;
+	t->samples = 0;
+	t->from_ages = false;
+}
+
+static void confirm(struct track *t, bool single_moment)
+{
+	t->times += !t->confirmed;
+	t->from_ages = !t->confirmed && single_moment && t->samples < 2;
+	t->confirmed = true;
+}
+
+static bool is_due(const struct track *t, const struct candidate *c, uint64_t held_us,
+		   bool single_moment)
+{
+	switch (c->proof) {
+	case PROOF_AT_ONCE:
+		return true;
+	case PROOF_DWELL:
+		return held_us >= t->dwell_us && (t->samples >= 2 || single_moment);
+	default:
+		return false;
+	}
+}
+
+/* What is shown follows the candidate, but a suspicion never overwrites what was confirmed. */
+static void show(struct track *t, const struct candidate *c, uint64_t held_us)
+{
+	if (!t->confirmed && t->times)
+		return;
+	if (!t->confirmed || c->proof != PROOF_NONE)
+		t->c = *c;
+	t->shown_begin_us = t->begin_us;
+	t->shown_held_us = held_us;
+	t->shown_samples = t->samples;
+	if (t->confirmed && held_us > t->longest_us)
+		t->longest_us = held_us;
+}
+
+static void see(const struct judge *judge, struct track *t, const struct candidate *c,
+		const struct state *st)
+{
+	t->seen = true;
+	t->c.where.stack = -1; /* of an earlier state; show() brings the present one */
+	if (t->open && t->fingerprint != c->fingerprint)
+		end_episode(t, st->now_us);
+	if (!t->open)
+		begin_episode(t, c);
+	t->samples++;
+	t->dwell_us = dwell_of(judge, c);
+	if (c->since_us && c->since_us < t->begin_us)
+		t->begin_us = c->since_us;
+	const uint64_t held_us = scene_age(c->now_us, t->begin_us);
+
+	if (is_due(t, c, held_us, st->single_moment))
+		confirm(t, st->single_moment);
+	show(t, c, held_us);
+}
+
+/* ---- the next page -------------------------------------------------------------------------- */
+
+struct turn { /* one look being judged */
+	const struct judge *judge;
+	const struct state *st;
+	struct scene scene;
+	struct candidates seen;
+	struct page page;
+};
+
+static void keep_track(struct turn *turn, const struct track *old)
+{
+	struct track *t = &turn->page.track[turn->page.tracks];
+
+	*t = *old;
+	t->seen = false;
+	if (was_looked_at(&turn->scene, &t->c.place))
+		end_episode(t, turn->st->now_us);
+	if (!t->open && !t->times)
+		return;
+	if (!t->confirmed && t->times && scene_age(turn->st->now_us, t->cleared_us) > CLEARED_LISTED_US)
+		return;
+	turn->page.tracks++;
+}
+
+static void take_candidate(struct turn *turn, const struct track *old, const struct candidate *c)
+{
+	struct track *t = &turn->page.track[turn->page.tracks];
+
+	if (c->proof == PROOF_UNSURE) {
+		if (!old)
+			return;
+		*t = *old;
+		t->seen = false;
+		turn->page.tracks++;
+		return;
+	}
+	*t = old ? *old : (struct track){ .c = *c };
+	if (old && !t->confirmed && scene_age(turn->st->now_us, t->cleared_us) > CLEARED_LISTED_US)
+		t->times = 0;
+	see(turn->judge, t, c, turn->st);
+	turn->page.tracks++;
+}
+
+/* Tracks and candidates are both in order of rank and place: one walk joins them. */
+static void join(struct turn *turn)
+{
+	const struct page *before = &turn->judge->page;
+	size_t i = 0, k = 0;
+
+	while (i < before->tracks || k < turn->seen.n) {
+		const struct track *old = i < before->tracks ? &before->track[i] : NULL;
+		const struct candidate *c = k < turn->seen.n ? turn->seen.list[k] : NULL;
+		const int order = !old ? 1 : !c ? -1 : compare_candidates(&old->c, c);
+
+		if (order < 0)
+			keep_track(turn, old);
+		else
+			take_candidate(turn, order == 0 ? old : NULL, c);
+		i += order <= 0;
+		k += order >= 0;
+	}
+}
+
+/* ---- texts ---------------------------------------------------------------------------------- */
+
+struct words {
+	struct arena *arena;
+	char held[UNITS_TEXT], samples[UNITS_TEXT + 8], stack[24];
+	bool failed;
+};
+
+static const char *copy(struct words *w, const char *text)
+{
+	const char *c = text ? arena_strdup(w->arena, text) : NULL;
+
+	w->failed |= text && !c;
+	return c;
+}
+
+/* Puts in what only the judge knows. */
+static const char *fill_in(struct words *w, const char *text)
+{
+	const struct {
+		const char *mark, *value;
+	} marks[] = { { "{held}", w->held }, { "{samples}", w->samples }, { "{stack}", w->stack } };
+	char buf[8192];
+	size_t n = 0;
+
+	if (!strchr(text, '{'))
+		return copy(w, text);
+	while (*text && n < sizeof(buf) - 64) {
+		size_t m = 0;
+
+		while (m < 3 && strncmp(text, marks[m].mark, strlen(marks[m].mark)) != 0)
+			m++;
+		if (m == 3) {
+			buf[n++] = *text++;
+			continue;
+		}
+		n += (size_t)snprintf(buf + n, sizeof(buf) - n, "%s", marks[m].value);
+		text += strlen(marks[m].mark);
+	}
+	buf[n] = '\0';
+	return copy(w, buf);
+}
+
+static enum finding_state state_of(const struct track *t)
+{
+	return t->confirmed ? FINDING_CONFIRMED : t->times ? FINDING_CLEARED : FINDING_SUSPECTED;
+}
+
+/* A track's own texts still lie in the memory of the look that made them. */
+static void move_texts(struct words *w, struct track *t)
+{
+	struct candidate *c = &t->c;
+	const char **texts[] = { &c->place_text, &c->sentence,	 &c->also,	 &c->brief,
+				 &c->evidence,	 &c->where.hub,	 &c->where.name, &c->where.site,
+				 &c->where.file, &c->where.gauge, &c->means,	 &c->place.hub_path };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		*texts[i] = copy(w, *texts[i]);
+	for (size_t i = 0; i < FINDING_NEXT; i++)
+		c->next[i] = copy(w, c->next[i]);
+	for (size_t i = 0; i < c->facts; i++)
+		c->fact[i].text = copy(w, c->fact[i].text);
+	if (!t->seen)
+		c->where.stack = -1;
+}
+
+static void prepare_words(struct words *w, const struct track *t, const unsigned *stack_number)
+{
+	char count[UNITS_TEXT];
+
+	units_age(w->held, t->shown_held_us * 1000);
+	snprintf(w->samples, sizeof(w->samples), "%s sample%s", units_count(count, t->shown_samples),
+		 t->shown_samples == 1 ? "" : "s");
+	w->stack[0] = '\0';
+	if (t->c.where.stack >= 0 && stack_number)
+		snprintf(w->stack, sizeof(w->stack), " (stack S%u)", stack_number[t->c.where.stack]);
+}
+
+static void fill_finding(struct words *w, const struct track *t, struct finding *f)
+{
+	const struct candidate *c = &t->c;
+
+	*f = (struct finding){
+		.rule = c->rule,
+		.state = state_of(t),
+		.where = c->where,
+		.place = c->place_text,
+		.means = c->means,
+		.facts = c->facts,
+		.since_us = t->shown_begin_us,
+		.held_us = t->shown_held_us,
+		.longest_us = t->longest_us,
+		.cleared_us = t->confirmed ? 0 : t->cleared_us,
+		.dwell_us = t->dwell_us,
+		.samples = t->shown_samples,
+		.times = t->times ? t->times : 1,
+		.fingerprint = t->fingerprint,
+		.dwell_from_ages = t->from_ages,
+		.unproven = !t->confirmed && c->proof == PROOF_NONE,
+	};
+	f->sentence = fill_in(w, c->sentence);
+	f->also = fill_in(w, c->also);
+	f->brief = fill_in(w, c->brief);
+	f->evidence_text = fill_in(w, c->evidence);
+	memcpy(f->next, c->next, sizeof(f->next));
+	memcpy(f->fact, c->fact, sizeof(f->fact));
+}
+
+/* Numbers of stacks as the page shows them; only if some finding names one. */
+static int number_stacks(const struct state *st, const struct page *page, unsigned **number)
+{
+	bool wanted = false;
+
+	*number = NULL;
+	for (size_t i = 0; i < page->tracks; i++)
+		wanted |= page->track[i].seen && page->track[i].c.where.stack >= 0;
+	if (!wanted)
+		return 0;
+	unsigned *order = malloc(2 * st->stacks * sizeof(*order));
+
+	if (!order)
+		return -ENOMEM;
+	stacks_order(st, order);
+	unsigned *numbers = order + st->stacks;
+	for (unsigned i = 0; i < st->stacks; i++)
+		numbers[order[i]] = i + 1;
+	memmove(order, numbers, st->stacks * sizeof(*order));
+	*number = order;
+	return 0;
+}
+
+/* ---- the page ------------------------------------------------------------------------------- */
+
+static int state_order(enum finding_state s)
+{
+	return s == FINDING_CONFIRMED ? 0 : s == FINDING_SUSPECTED ? 1 : 2;
+}
+
+static int by_page(const void *a, const void *b)
+{
+	const struct finding *x = *(const struct finding *const *)a;
+	const struct finding *y = *(const struct finding *const *)b;
+
+	if (x->state != y->state)
+		return state_order(x->state) - state_order(y->state);
+	if (x->rule->severity != y->rule->severity)
+		return (int)x->rule->severity - (int)y->rule->severity;
+	if (!x->consequence_of != !y->consequence_of)
+		return x->consequence_of ? 1 : -1;
+	if (x->since_us != y->since_us)
+		return x->since_us < y->since_us ? -1 : 1;
+	return (x > y) - (x < y); /* both in one array, in order of rank and place */
+}
+
+static int list_findings(struct page *page, struct finding *finding)
+{
+	const struct finding **list =
+		arena_take(&page->arena, (page->tracks + 1) * sizeof(*list));
+
+	if (!list || causes_find(page->track, finding, page->tracks))
+		return -ENOMEM;
+	for (size_t i = 0; i < page->tracks; i++)
+		list[i] = &finding[i];
+	qsort(list, page->tracks, sizeof(*list), by_page);
+	page->findings = (struct findings){ .list = list, .n = page->tracks };
+	for (size_t i = 0; i < page->tracks; i++) {
+		struct finding *f = &finding[list[i] - finding];
+
+		f->number = (unsigned)i + 1;
+		if (f->state == FINDING_CONFIRMED)
+			page->findings.confirmed[f->rule->severity]++;
+	}
+	return 0;
+}
+
+static int make_page(struct turn *turn)
+{
+	struct page *page = &turn->page;
+	struct words words = { .arena = &page->arena };
+	struct finding *finding = arena_take(&page->arena, (page->tracks + 1) * sizeof(*finding));
+	unsigned *stack_number;
+
+	if (!finding || number_stacks(turn->st, page, &stack_number))
+		return -ENOMEM;
+	for (size_t i = 0; i < page->tracks; i++) {
+		move_texts(&words, &page->track[i]);
+		prepare_words(&words, &page->track[i], stack_number);
+		fill_finding(&words, &page->track[i], &finding[i]);
+	}
+	free(stack_number);
+	if (words.failed || list_findings(page, finding))
+		return -ENOMEM;
+	page->findings.looks = page->looks;
+	page->findings.span_us = page->last_us - page->first_us;
+	page->findings.verdict = verdict_make(&page->arena, &page->findings, turn->st);
+	return page->findings.verdict ? 0 : -ENOMEM;
+}
+
+static int turn_page(struct turn *turn)
+{
+	const struct page *before = &turn->judge->page;
+
+	if (scene_build(&turn->scene, turn->st))
+		return -ENOMEM;
+	turn->seen.now_us = turn->st->now_us;
+	run_rules(&turn->scene, &turn->seen);
+	if (turn->seen.failed)
+		return -ENOMEM;
+	turn->page.looks = before->looks + 1;
+	turn->page.first_us = before->looks ? before->first_us : turn->st->now_us;
+	turn->page.last_us = scene_later(before->last_us, turn->st->now_us);
+	turn->page.track = arena_take(&turn->page.arena, (before->tracks + turn->seen.n + 1) *
+								 sizeof(*turn->page.track));
+	if (!turn->page.track)
+		return -ENOMEM;
+	join(turn);
+	return make_page(turn);
+}
+
+int judge_look(struct judge *judge, const struct state *st)
+{
+	struct turn turn = { .judge = judge, .st = st };
+	const int r = turn_page(&turn);
+
+	scene_fini(&turn.scene);
+	arena_fini(&turn.seen.arena);
+	if (r) {
+		arena_fini(&turn.page.arena);
+		return r;
+	}
+	arena_fini(&judge->page.arena);
+	judge->page = turn.page;
+	return 0;
+}
