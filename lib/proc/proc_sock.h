@@ -33,9 +33,10 @@ struct proc_sock_info {
 /*
  * proc_sock_open - a place to ask from, tried out on a socket of our own.
  * Returns 0; -ENOSYS when the kernel lacks sock_diag or its unix part (a module); another errno.
- * Safety: one-owner, also below.
+ * Safety: one-owner.
  */
 int proc_sock_open(struct proc_sock *sock, struct err *err);
+/* proc_sock_close - closing twice is fine. Safety: one-owner. */
 void proc_sock_close(struct proc_sock *sock);
 
 /*
@@ -43,6 +44,7 @@ void proc_sock_close(struct proc_sock *sock);
  *
  * Returns 0; -ENOENT when no unix socket of our network namespace has that inode (it may be a
  * TCP socket, or closed); -ETIMEDOUT after a second without an answer.
+ * Safety: one-owner; may block for a second.
  */
 int proc_sock_find(struct proc_sock *sock, uint64_t inode, struct proc_sock_info *info,
 		   struct err *err);

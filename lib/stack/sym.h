@@ -51,7 +51,7 @@ struct sym_want {
 	const char *path;      /* as the process saw it; "" for code that belongs to no file */
 	const char *build_id;  /* hex; NULL or "": not recorded */
 	const char *source;    /* where that was recorded: "the core", "the feed"; NULL: "the dump" */
-	pid_t pid;             /* still running: its own view of the files is looked at; or 0 */
+	pid_t pid;             /* still that process (proc_is_same()): its files are looked at; 0 */
 };
 
 enum sym_status {
@@ -85,16 +85,17 @@ enum { SYM_FRAMES = 32, SYM_PLACE = 96 };
  * sym_create - an empty cache.
  * options  borrowed for the call.  cache  returned; sym_destroy() it.
  * Returns 0; -ENOMEM; -ENOENT or -ENOTDIR when sysroot or debug_dir is no directory.
- * Safety: one-owner, also all that follow.
+ * Safety: one-owner; may block on files, as all that open them do.
  */
 int sym_create(const struct sym_options *options, struct sym_cache **cache, struct err *err);
 
-/* sym_destroy - with everything it gave out. NULL is fine. */
+/* sym_destroy - with everything it gave out. NULL is fine. Safety: one-owner. */
 void sym_destroy(struct sym_cache *cache);
 
 /*
  * sym_module - the handle of a module; the same one for the same path and build id.
  * Opens nothing. Returns NULL only when memory is exhausted; NULL may be given to all others.
+ * Safety: one-owner.
  */
 struct sym_module *sym_module(struct sym_cache *cache, const struct sym_want *want);
 
@@ -109,6 +110,7 @@ struct sym_module *sym_module(struct sym_cache *cache, const struct sym_want *wa
  *
  * Returns how many were set, at least 1; an unknown place is one frame without a function.
  * Answers are kept: asking again costs a look into a table.
+ * Safety: one-owner; the first question about a module may block on files.
  */
 unsigned sym_frames(struct sym_cache *cache, struct sym_module *module, uint64_t offset,
 		    bool is_return, struct sym_frame *frames, unsigned room);
@@ -116,22 +118,26 @@ unsigned sym_frames(struct sym_cache *cache, struct sym_module *module, uint64_t
 /*
  * sym_data_at - the global or static variable at an address ("index_lock").
  * Returns false when no symbol covers it; data is then untouched.
+ * Safety: as sym_frames().
  */
 bool sym_data_at(struct sym_cache *cache, struct sym_module *module, uint64_t offset,
 		 struct sym_data *data);
 
-/* sym_place - "libthumbs.so+0x1a2b0", "[vdso]+0x9a0", "[jit]+0x40". Returns buf. */
+/* sym_place - "libthumbs.so+0x1a2b0", "[vdso]+0x9a0", "[jit]+0x40". Returns buf. Safety: one-owner. */
 char *sym_place(const struct sym_module *module, uint64_t offset, char buf[SYM_PLACE]);
 
-/* sym_status - what is known about a module; opens it if that was not done yet. */
+/* sym_status - what is known about a module; opens it if need be. Safety: as sym_frames(). */
 enum sym_status sym_status(struct sym_cache *cache, struct sym_module *module);
 
-/* sym_path - the file the names came from (not the debug file), or NULL. As long as the cache lives. */
+/*
+ * sym_path - the file the names came from (not the debug file), or NULL. As long as the cache
+ * lives. Safety: one-owner.
+ */
 const char *sym_path(const struct sym_module *module);
 
 /*
  * sym_warnings, sym_warning - what the reader must be told, in the order it was found; at most
- * one for each module.
+ * one for each module. Safety: one-owner.
  */
 size_t sym_warnings(const struct sym_cache *cache);
 const struct err *sym_warning(const struct sym_cache *cache, size_t i);

@@ -379,14 +379,24 @@ static const char *name_of(Dwarf_Die *die)
 	return name ? name : dwarf_diename(die);
 }
 
+/* UINT64_MAX when it has no such attribute. */
 static uint64_t number_of(Dwarf_Die *die, unsigned attribute)
 {
 	Dwarf_Attribute attr;
 	Dwarf_Word value;
 
 	if (!dwarf_attr(die, attribute, &attr) || dwarf_formudata(&attr, &value) != 0)
-		return 0;
+		return UINT64_MAX;
 	return value;
+}
+
+/* Since version 5 files count from 0; before, 0 was "none". */
+static uint64_t first_file(Dwarf_Die *die)
+{
+	Dwarf_Half version;
+
+	return dwarf_cu_info(die->cu, &version, NULL, NULL, NULL, NULL, NULL, NULL) == 0 &&
+	       version >= 5 ? 0 : 1;
 }
 
 /* The place in the program text from which `die` was inlined. */
@@ -399,7 +409,8 @@ static void set_call_site(struct unit *unit, Dwarf_Die *die, struct sym_raw *cal
 
 	caller->line = line <= INT32_MAX ? (unsigned)line : 0;
 	caller->file = NULL;
-	if (file && dwarf_getsrcfiles(&unit->scopes_die, &files, &n) == 0 && file < n)
+	if (file >= first_file(die) && dwarf_getsrcfiles(&unit->scopes_die, &files, &n) == 0 &&
+	    file < n)
 		caller->file = dwarf_filesrc(files, file, NULL, NULL);
 }
 

@@ -296,6 +296,43 @@ TEST(a_cxx_function_is_shown_as_its_author_wrote_it)
 	sym_destroy(cache);
 }
 
+TEST(an_inlined_call_keeps_its_file_where_files_count_from_zero)
+{
+	/* clang's DWARF 5 gives the program's own source the number 0, gcc's never does */
+	static const char source[] =
+		"int seen; static inline __attribute__((always_inline)) void put(int x) { seen = x; }\n"
+		"void outer(int x) {\nput(x);\n}\n";
+	const char *dir = getenv("TMPDIR");
+	char base[200], command[1600], line[100];
+
+	if (system("command -v clang >/dev/null") != 0)
+		t_skip("no clang");
+	snprintf(base, sizeof(base), "%s/zero.%d", dir ? dir : "/tmp", (int)getpid());
+	snprintf(command, sizeof(command),
+		 "cd $(dirname %s) && printf '%%s' '%s' >%s.c && "
+		 "clang -gdwarf-5 -O1 -fPIC -shared -o %s.so $(basename %s).c && "
+		 "nm %s.so | awk '/ T outer/ { print $1 }'",
+		 base, source, base, base, base, base);
+	FILE *pipe = popen(command, "r");
+	T_OK(pipe && fgets(line, sizeof(line), pipe));
+	T_EQ(pclose(pipe), 0);
+	snprintf(command, sizeof(command), "%s.so", base);
+	T_EQ(sym_create(&(struct sym_options){ 0 }, &cache, NULL), 0);
+	struct sym_module *m = sym_module(cache, &(struct sym_want){ .path = command });
+	unsigned n = 1;
+	for (uint64_t pc = strtoull(line, NULL, 16), end = pc + 16; pc < end && n < 2; pc++)
+		n = sym_frames(cache, m, pc, false, frames, SYM_FRAMES);
+	unlink(command);
+	snprintf(command, sizeof(command), "%s.c", base);
+	unlink(command);
+	T_EQ(n, 2);
+	T_STR(frames[0].function, "put");
+	T_STR(frames[1].function, "outer");
+	T_HAS(frames[1].file, "zero.");
+	T_EQ(frames[1].line, 3);
+	sym_destroy(cache);
+}
+
 /* The thread's frames as lines of text: what as_peek saw, named by what sym knows. */
 static void name_frames(struct as_peek *peek, const struct as_thread *thread, char *out, size_t room)
 {
