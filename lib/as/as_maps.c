@@ -1,18 +1,17 @@
 #include "lib/as/as_maps.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
-#include "lib/as/as_io.h"
+#include "lib/as/as_proc.h"
 #include "lib/as/as_scan.h"
 #include "lib/as/as_sys.h"
 
-int as_maps_open(struct as_maps *r, int proc_fd, char *buf, size_t room)
+int as_maps_open(struct as_maps *r, int proc_fd, pid_t tid, char *buf, size_t room)
 {
 	*r = (struct as_maps){ .buf = buf, .room = room };
-	r->fd = as_sys_openat(proc_fd, "maps", O_RDONLY | O_CLOEXEC, 0);
-	return r->fd == -ENOENT ? -ESRCH : r->fd < 0 ? r->fd : 0;
+	r->fd = as_proc_file(proc_fd, tid, "maps");
+	return r->fd < 0 ? r->fd : 0;
 }
 
 void as_maps_close(struct as_maps *r)

@@ -5,7 +5,7 @@
  *	struct as_map m;
  *	int more;
  *
- *	int err = as_maps_open(&r, proc_fd, buf, sizeof(buf));
+ *	int err = as_maps_open(&r, proc_fd, 0, buf, sizeof(buf));
  *	while (!err && (more = as_maps_next(&r, &m)) > 0) ...
  *	as_maps_close(&r);
  *
@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum as_map_kind {
 	AS_MAP_ANON,  /* no name: heap of threads, stacks of threads, JIT code */
@@ -59,12 +60,14 @@ struct as_maps {
 
 /*
  * as_maps_open - begin at the first mapping.
- * proc_fd  of as_proc_open(), borrowed.  buf, room  borrowed until as_maps_close(); at least
- * AS_MAPS_ROOM_MIN bytes, 4 KiB and more save system calls.
+ * proc_fd  of as_proc_open(), borrowed.
+ * tid      0, or a thread of it: the file of a first thread that has ended is empty.
+ * buf, room  borrowed until as_maps_close(); at least AS_MAPS_ROOM_MIN bytes, 4 KiB and more save
+ * system calls.
  * Returns 0 or a negative errno; as_maps_close() may be called either way.
  * Safety: AS-safe, one-owner; may block while the target's memory map is locked.
  */
-int as_maps_open(struct as_maps *r, int proc_fd, char *buf, size_t room);
+int as_maps_open(struct as_maps *r, int proc_fd, pid_t tid, char *buf, size_t room);
 
 /*
  * as_maps_next - the next mapping.

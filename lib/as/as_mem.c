@@ -87,9 +87,11 @@ ssize_t as_mem_read(struct as_mem *m, uint64_t addr, void *to, size_t n)
 /* Copies the next step behind what the window holds; bytes gained, or a negative errno. */
 static ssize_t grow_window(struct as_mem *m)
 {
+	/* behind a jump over a large frame it is often the next frame only that is wanted */
+	const size_t step = m->window_len || !m->copied ? AS_MEM_STEP : AS_MEM_PAGE;
 	size_t n = m->window_room - m->window_len;
 
-	n = n < AS_MEM_STEP ? n : AS_MEM_STEP;
+	n = n < step ? n : step;
 	if (m->copied + n > AS_MEM_STACK_MAX)
 		return -E2BIG;
 	const ssize_t r = copy_from(m, m->window_addr + m->window_len, m->window + m->window_len, n);
@@ -139,8 +141,11 @@ int as_mem_word(struct as_mem *m, uint64_t addr, uint64_t *v)
 			m->window_addr = addr & ~(uint64_t)(AS_MEM_PAGE - 1);
 			m->window_len = 0;
 		}
-		const ssize_t r = grow_window(m);
+		ssize_t r = grow_window(m);
 
+		/* the word may lie across the end of a page */
+		if (r > 0 && !in_window(m, addr, n))
+			r = grow_window(m);
 		if (r < 0)
 			return (int)r;
 		if (!in_window(m, addr, n))

@@ -32,7 +32,7 @@ enum {
 };
 
 struct as_mem {
-	pid_t pid;
+	pid_t pid; /* the process, or any living thread of it */
 	int mem_fd; /* /proc/PID/mem, where process_vm_readv is refused; else -1 */
 	uint8_t *window;
 	size_t window_room;

@@ -147,7 +147,7 @@ static void add(struct as_modules *t, struct building *b, const struct as_map *m
 	extend(t, b, m);
 }
 
-int as_modules_read(struct as_modules *t, int proc_fd, char *buf, size_t room)
+int as_modules_read(struct as_modules *t, int proc_fd, pid_t tid, char *buf, size_t room)
 {
 	struct building b = { .open = false };
 	struct as_maps r;
@@ -161,7 +161,7 @@ int as_modules_read(struct as_modules *t, int proc_fd, char *buf, size_t room)
 	for (size_t i = t->count; i < t->room; i++)
 		t->module[i].elf_read = false;
 	t->count = 0;
-	got = as_maps_open(&r, proc_fd, buf, room);
+	got = as_maps_open(&r, proc_fd, tid, buf, room);
 	while (!got && (got = as_maps_next(&r, &m)) > 0) {
 		add(t, &b, &m);
 		got = 0;

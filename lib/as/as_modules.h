@@ -55,11 +55,11 @@ void as_modules_init(struct as_modules *t, struct as_module *module, size_t room
  * Headers of the files are not looked at before as_module_elf(). Where a module stayed the
  * same (range, file) since the last reading, what was known of it is kept; then `print` is the
  * same too if that holds for all.
- * buf, room  for as_maps; borrowed for the call.
+ * tid, buf, room  as for as_maps_open(); borrowed for the call.
  * Returns 0; a negative errno, then the table is empty or holds what was read until then.
  * Safety: AS-safe, one-owner; may block while the target's memory map is locked.
  */
-int as_modules_read(struct as_modules *t, int proc_fd, char *buf, size_t room);
+int as_modules_read(struct as_modules *t, int proc_fd, pid_t tid, char *buf, size_t room);
 
 /*
  * as_modules_find - the module whose executable part a pc lies in; NULL when there is none.

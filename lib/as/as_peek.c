@@ -35,14 +35,34 @@ void as_peek_fini(struct as_peek *p)
 	p->proc_fd = -1;
 }
 
+/* Modules as a thread sees them; the window is free between two stacks and holds the text. */
+static int read_modules(struct as_peek *p, pid_t tid)
+{
+	return as_modules_read(&p->unwinder.modules, p->proc_fd, tid, (char *)p->window,
+			       AS_PEEK_WINDOW);
+}
+
+/* A first thread that has ended has no memory map any more: ask the others. */
+static int read_modules_of_others(struct as_peek *p)
+{
+	pid_t tid[16];
+	size_t n;
+	int err = as_proc_tids(p->proc_fd, tid, sizeof(tid) / sizeof(tid[0]), &n);
+
+	for (size_t i = 0; i < n && !p->unwinder.modules.count; i++)
+		err = read_modules(p, tid[i]);
+	return err < 0 ? err : 0;
+}
+
 int as_peek_refresh(struct as_peek *p)
 {
+	int err;
+
 	if (p->proc_fd < 0)
 		return p->error;
-	/* the window is free between two stacks: it serves as the buffer for the text */
-	const int err = as_modules_read(&p->unwinder.modules, p->proc_fd, (char *)p->window,
-					AS_PEEK_WINDOW);
-
+	err = read_modules(p, 0);
+	if (!err && !p->unwinder.modules.count)
+		err = read_modules_of_others(p);
 	as_unwind_refresh(&p->unwinder);
 	return err;
 }
@@ -90,6 +110,8 @@ static void unwind_call(struct as_peek *p, const struct as_proc_syscall *call, s
 		t->captured = AS_CAPTURED_PROC;
 		t->error = p->error;
 	} else {
+		/* not by the process' own number: its first thread may have ended */
+		p->unwinder.mem.pid = t->tid;
 		known_regs(call, &regs);
 		as_peek_regs(p, &regs, t);
 		t->captured = AS_CAPTURED_PEEK;

@@ -24,8 +24,7 @@ int as_proc_open(pid_t pid)
 	return fd == -ENOENT ? -ESRCH : fd;
 }
 
-/* "task/TID/NAME", or "NAME" for tid 0. */
-static int open_file(int proc_fd, pid_t tid, const char *name)
+int as_proc_file(int proc_fd, pid_t tid, const char *name)
 {
 	char path[64];
 	struct as_fmt f;
@@ -56,7 +55,7 @@ static ssize_t read_at_start(int fd, char *text, size_t room)
 
 static ssize_t read_text(int proc_fd, pid_t tid, const char *name, char *text, size_t room)
 {
-	const int fd = open_file(proc_fd, tid, name);
+	const int fd = as_proc_file(proc_fd, tid, name);
 
 	text[0] = '\0';
 	if (fd < 0)
@@ -330,7 +329,7 @@ int as_proc_watch_open(struct as_proc_watch *w, int proc_fd, pid_t tid, struct a
 	int err;
 
 	w->is_status = false;
-	w->fd = open_file(proc_fd, tid, "schedstat");
+	w->fd = as_proc_file(proc_fd, tid, "schedstat");
 	if (w->fd >= 0) {
 		err = as_proc_watch_mark(w, mark);
 		/* a thread that exists has run: if all is 0, nobody counts here */
@@ -342,7 +341,7 @@ int as_proc_watch_open(struct as_proc_watch *w, int proc_fd, pid_t tid, struct a
 	}
 	/* gone, or a kernel without schedstat: status tells them apart */
 	w->is_status = true;
-	w->fd = open_file(proc_fd, tid, "status");
+	w->fd = as_proc_file(proc_fd, tid, "status");
 	if (w->fd < 0)
 		return w->fd;
 	err = as_proc_watch_mark(w, mark);

@@ -28,6 +28,12 @@
 int as_proc_open(pid_t pid);
 
 /*
+ * as_proc_file - open a file of the process or of one of its threads for reading.
+ * Returns the fd (O_CLOEXEC) or a negative errno.
+ */
+int as_proc_file(int proc_fd, pid_t tid, const char *name);
+
+/*
  * as_proc_tids - the threads of a process, sorted by number.
  *
  * tids   filled; room entries.  n  set to how many.

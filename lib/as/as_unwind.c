@@ -93,6 +93,14 @@ static int go_out(struct walk *w, uint8_t *this_flags)
 	return err;
 }
 
+/* A signal handler may have a stack of its own; everything else grows upwards, but for an
+ * innermost frame that holds its return address in a register (vfork). */
+static bool is_outwards(uint64_t sp, uint64_t caller_sp, uint8_t flags)
+{
+	return flags & AS_FRAME_SIGNAL || caller_sp > sp ||
+	       (caller_sp == sp && flags & AS_FRAME_EXACT);
+}
+
 static enum as_end end_of(int err)
 {
 	switch (err) {
@@ -134,8 +142,7 @@ unsigned as_unwind(struct as_unwinder *u, const struct as_regs *regs, uint64_t *
 			*end = AS_END_BOTTOM;
 			break;
 		}
-		/* a signal handler may have a stack of its own; everything else grows upwards */
-		if (w.regs.v[AS_RSP] <= sp && !(flags[n - 1] & AS_FRAME_SIGNAL)) {
+		if (!is_outwards(sp, w.regs.v[AS_RSP], flags[n - 1])) {
 			*end = AS_END_LOOP;
 			break;
 		}

@@ -30,7 +30,7 @@ static int find(pid_t pid, const char *wanted, bool is_base, struct as_map *map,
 	CLOSES int dir = as_proc_open(pid);
 	if (dir < 0)
 		return proc_fail(pid, "maps", dir, err);
-	int code = as_maps_open(&reader, dir, buf, sizeof(buf));
+	int code = as_maps_open(&reader, dir, 0, buf, sizeof(buf));
 	if (!code)
 		while ((code = as_maps_next(&reader, map)) > 0 && !is_wanted(map, wanted, is_base))
 			;

@@ -89,7 +89,7 @@ static struct seen walk(size_t room)
 	struct as_map m;
 	int more;
 
-	T_EQ(as_maps_open(&r, fd, buf, room), 0);
+	T_EQ(as_maps_open(&r, fd, 0, buf, room), 0);
 	while ((more = as_maps_next(&r, &m)) > 0) {
 		seen.count++;
 		seen.sum += m.start * 3 + m.end * 5 + m.offset + m.inode + m.perms;
@@ -130,6 +130,6 @@ TEST(a_process_that_is_gone_has_no_maps)
 	char buf[1024];
 	struct as_maps r;
 
-	T_OK(as_maps_open(&r, -1, buf, sizeof(buf)) < 0);
+	T_OK(as_maps_open(&r, -1, 0, buf, sizeof(buf)) < 0);
 	as_maps_close(&r);
 }

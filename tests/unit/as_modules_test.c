@@ -28,7 +28,7 @@ static void look_at_ourselves(size_t room, size_t names_room)
 
 	T_EQ(as_mem_init(&mem, getpid(), fd, window, sizeof(window), pages, page_addr, 8), 0);
 	as_modules_init(&t, module, room, names, names_room);
-	T_EQ(as_modules_read(&t, fd, text, sizeof(text)), 0);
+	T_EQ(as_modules_read(&t, fd, 0, text, sizeof(text)), 0);
 	close(fd);
 }
 
@@ -36,7 +36,7 @@ static void read_again(void)
 {
 	const int fd = as_proc_open(0);
 
-	T_EQ(as_modules_read(&t, fd, text, sizeof(text)), 0);
+	T_EQ(as_modules_read(&t, fd, 0, text, sizeof(text)), 0);
 	close(fd);
 }
 
