@@ -49,7 +49,8 @@ stacks_O2    := -O2 -fomit-frame-pointer
 stacks_fp    := -O2 -fno-omit-frame-pointer -fno-plt
 stacks_bins  := $(foreach k,O0 O2 fp,$(B)/fixture/stacks-$(k))
 fixture_bins := $(patsubst tests/%.c,$(B)/%,$(call src,tests/fixture/*.c)) $(stacks_bins)
-bench_bins   := $(patsubst tests/%.c,$(B)/%,$(call src,tests/bench/*.c))
+bench_bins   := $(patsubst tests/%.c,$(B)/%,$(call src,tests/bench/*_bench.c))
+bench_objs   := $(filter-out %_bench.o,$(call objs,tests/bench/*.c))
 helper_objs  := $(call objs,tests/*.c)
 
 libs  := $(B)/lib/libshmhub.a $(B)/lib/libshmhub.so $(if $(preload_objs),$(B)/lib/libsigdump.so)
@@ -127,7 +128,16 @@ $(B)/tests/%: $(O)/tests/%.o $(B)/lib/libshmscope-test.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TOOL_LIBS) $(TEST_LIBS)
 
-$(B)/bench/%: $(O)/tests/bench/%.o $(B)/lib/libshmscope.a
+# Peers that are not installed are left out of a bench; their rows say so.
+has = $(if $(wildcard $(1)),$(2))
+BENCH_LIBS = $(call has,/usr/include/zmq.h,-lzmq) $(call has,/usr/include/nng/nng.h,-lnng) \
+	$(if $(iceoryx_inc),-liceoryx_binding_c)
+iceoryx_inc := $(patsubst %/iceoryx_binding_c/publisher.h,%,\
+	$(firstword $(wildcard /usr/include/iceoryx/v*/iceoryx_binding_c/publisher.h)))
+$(O)/tests/bench/ipc_iceoryx.o: ALL_CPPFLAGS += $(if $(iceoryx_inc),-isystem $(iceoryx_inc))
+$(bench_objs) $(patsubst $(B)/bench/%,$(O)/tests/bench/%.o,$(bench_bins)): ALL_CFLAGS += -O3
+
+$(B)/bench/%: $(O)/tests/bench/%.o $(bench_objs) $(B)/lib/libshmscope.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TOOL_LIBS) $(BENCH_LIBS)
 
