@@ -68,6 +68,16 @@ void as_mem_new_stack(struct as_mem *m)
 	m->probing = false;
 }
 
+void as_mem_given_stack(struct as_mem *m, uint64_t addr, const void *stack, size_t n)
+{
+	as_mem_new_stack(m);
+	n = n < m->window_room ? n : m->window_room;
+	memcpy(m->window, stack, n);
+	m->window_addr = addr;
+	m->window_len = n;
+	m->copied = AS_MEM_STACK_MAX;
+}
+
 ssize_t as_mem_read(struct as_mem *m, uint64_t addr, void *to, size_t n)
 {
 	size_t got = 0;

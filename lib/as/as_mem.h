@@ -65,6 +65,10 @@ void as_mem_forget(struct as_mem *m);
 /* as_mem_new_stack - empty the stack window and its budget. */
 void as_mem_new_stack(struct as_mem *m);
 
+/* as_mem_given_stack - fill the stack window with n bytes that lay at `addr`, and copy no more of
+ * that stack: the thread has run on since. */
+void as_mem_given_stack(struct as_mem *m, uint64_t addr, const void *stack, size_t n);
+
 /*
  * as_mem_read - copy n bytes from `addr`, past the caches.
  * Returns the bytes copied (fewer where unmapped memory begins) or a negative errno.

@@ -67,7 +67,7 @@ int as_peek_refresh(struct as_peek *p)
 	return err;
 }
 
-void as_peek_regs(struct as_peek *p, const struct as_regs *regs, struct as_thread *t)
+static void unwind(struct as_peek *p, const struct as_regs *regs, struct as_thread *t)
 {
 	enum as_end end;
 
@@ -75,6 +75,19 @@ void as_peek_regs(struct as_peek *p, const struct as_regs *regs, struct as_threa
 	t->pc = regs->v[AS_RIP];
 	t->frames = as_unwind(&p->unwinder, regs, t->frame, t->flags, AS_PEEK_FRAMES, &end);
 	t->end = (uint8_t)end;
+}
+
+void as_peek_regs(struct as_peek *p, const struct as_regs *regs, struct as_thread *t)
+{
+	as_mem_new_stack(&p->unwinder.mem);
+	unwind(p, regs, t);
+}
+
+void as_peek_copy(struct as_peek *p, const struct as_regs *regs, uint64_t addr, const void *stack,
+		  size_t n, struct as_thread *t)
+{
+	as_mem_given_stack(&p->unwinder.mem, addr, stack, n);
+	unwind(p, regs, t);
 }
 
 /* What /proc tells of the registers of a thread that is not running. */

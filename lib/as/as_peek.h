@@ -120,4 +120,12 @@ void as_peek_thread(struct as_peek *p, pid_t tid, struct as_thread *t);
  */
 void as_peek_regs(struct as_peek *p, const struct as_regs *regs, struct as_thread *t);
 
+/*
+ * as_peek_copy - the same from a copy of the stack, n bytes that lay at `addr`: the thread may
+ * run on. What lies beyond the copy counts as truncated.
+ * Safety: as as_peek_thread().
+ */
+void as_peek_copy(struct as_peek *p, const struct as_regs *regs, uint64_t addr, const void *stack,
+		  size_t n, struct as_thread *t);
+
 #endif

@@ -124,7 +124,6 @@ unsigned as_unwind(struct as_unwinder *u, const struct as_regs *regs, uint64_t *
 	struct walk w = { .u = u, .regs = *regs, .guess.exact = true, .flags = AS_FRAME_EXACT };
 	unsigned n = 0;
 
-	as_mem_new_stack(&u->mem);
 	*end = AS_END_LIMIT;
 	while (n < room) {
 		const uint64_t sp = w.regs.v[AS_RSP];

@@ -76,7 +76,8 @@ const char *as_end_name(enum as_end end);
 /*
  * as_unwind - list the frames of a stack.
  *
- * u       its mem and modules are up to date; its stack window is emptied first.
+ * u       its mem and modules are up to date; its stack window is empty (as_mem_new_stack) or
+ *         holds a copy of this very stack (as_mem_given_stack).
  * regs    of the innermost frame; at least rsp and rip are known.
  * pc, flags  filled, innermost first, `room` entries each.
  * end     set to why the list ends.
