@@ -26,8 +26,10 @@
 #define SHMSCOPE_AS_CONTROL_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define AS_CONTROL_NAME    "shmscope-control" /* "/memfd:shmscope-control (deleted)" in maps */
 #define AS_CONTROL_MAGIC   "SHMCTL1\n"        /* 8 bytes */
@@ -112,5 +114,65 @@ _Static_assert(offsetof(struct as_control, dump_from) == 192, "control pages out
 _Static_assert(offsetof(struct as_control, asked) == 256, "control pages outlive builds");
 _Static_assert(offsetof(struct as_control, name) == 320, "control pages outlive builds");
 _Static_assert(sizeof(struct as_control) <= AS_CONTROL_BYTES, "the control page is one page");
+
+/* What as_control_find() learned about a process. */
+struct as_control_found {
+	bool library;            /* the library is mapped there */
+	bool has_page;           /* page and addr are filled */
+	uint64_t addr;           /* of the page, in that process */
+	struct as_control page;  /* a copy, made once; texts are terminated */
+};
+
+/*
+ * as_control_find - does a process have the library, and what does its control page say?
+ *
+ * proc_fd    of as_proc_open(), borrowed.  pid  the same process.
+ * buf, room  for reading maps; borrowed for the call; at least AS_MAPS_ROOM_MIN.
+ *
+ * Returns 0 with *found filled (both its bools may be false); a negative errno when the process
+ * is gone (-ESRCH), may not be looked at (-EACCES, -EPERM), or its page is of another version or
+ * not one (-EBADMSG; library is set).
+ * Safety: AS-safe, one-owner; may block while the target's memory map is locked.
+ */
+int as_control_find(int proc_fd, pid_t pid, struct as_control_found *found, char *buf, size_t room);
+
+/* A dumper that can be asked. */
+struct as_control_link {
+	struct as_control *page; /* mapped */
+	int bell_fd;
+};
+
+/*
+ * as_control_open - the way to ask the dumper that was found.
+ * Returns 0; -ENOENT when the process has no dumper; -ESTALE when it has changed meanwhile
+ * (exec, or another process with this number); or a negative errno. Closed with
+ * as_control_close().
+ * Safety: AS-safe, one-owner.
+ */
+int as_control_open(int proc_fd, const struct as_control_found *found, struct as_control_link *link);
+void as_control_close(struct as_control_link *link);
+
+/*
+ * as_control_ask - ask for a dump.
+ *
+ * family  what the dump shall carry, not 0. When another question is still open, that one's
+ *         family stands, and the dump answers both.
+ * asker   pid of the process that asks, 0 if not to be told.
+ * ticket  set to what as_control_wait() wants.
+ * Returns 0, or the negative errno of ringing the bell.
+ * Safety: AS-safe, MT-safe, lock-free.
+ */
+int as_control_ask(const struct as_control_link *link, uint64_t family, int32_t asker,
+		   uint32_t *ticket);
+
+/*
+ * as_control_wait - wait until the question is answered.
+ * Returns 0; -ETIMEDOUT at `deadline_ns` of CLOCK_MONOTONIC; -EINTR after a signal.
+ * Safety: AS-safe, MT-safe; blocks until the deadline.
+ */
+int as_control_wait(const struct as_control_link *link, uint32_t ticket, uint64_t deadline_ns);
+
+/* The step's name for people: "reading threads". Safety: AS-safe, MT-safe. */
+const char *as_control_step_name(uint32_t step);
 
 #endif

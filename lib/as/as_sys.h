@@ -145,6 +145,16 @@ static inline int as_sys_unlinkat(int dirfd, const char *path, int flags)
 	return (int)as_sys3(SYS_unlinkat, dirfd, (long)path, flags);
 }
 
+static inline int as_sys_pipe2(int fds[2], int flags)
+{
+	return (int)as_sys3(SYS_pipe2, (long)fds, flags, 0);
+}
+
+static inline int as_sys_memfd_create(const char *name, unsigned flags)
+{
+	return (int)as_sys3(SYS_memfd_create, (long)name, flags, 0);
+}
+
 static inline int as_sys_poll(struct pollfd *fds, unsigned n, const struct timespec *timeout)
 {
 	return (int)as_sys6(SYS_ppoll, (long)fds, n, (long)timeout, 0, 0, 0);
@@ -166,6 +176,11 @@ static inline int as_sys_is_error(const void *address)
 static inline int as_sys_munmap(void *at, size_t n)
 {
 	return (int)as_sys3(SYS_munmap, (long)at, (long)n, 0);
+}
+
+static inline int as_sys_mprotect(void *at, size_t n, int prot)
+{
+	return (int)as_sys3(SYS_mprotect, (long)at, (long)n, prot);
 }
 
 static inline int as_sys_madvise(void *at, size_t n, int advice)
@@ -190,6 +205,11 @@ static inline pid_t as_sys_getpid(void)
 static inline pid_t as_sys_getppid(void)
 {
 	return (pid_t)as_sys3(SYS_getppid, 0, 0, 0);
+}
+
+static inline uid_t as_sys_geteuid(void)
+{
+	return (uid_t)as_sys3(SYS_geteuid, 0, 0, 0);
 }
 
 static inline pid_t as_sys_gettid(void)
@@ -221,6 +241,11 @@ static inline int as_sys_rt_sigqueueinfo(pid_t pid, int sig, siginfo_t *info)
 static inline int as_sys_rt_sigprocmask(int how, const uint64_t *set, uint64_t *old)
 {
 	return (int)as_sys6(SYS_rt_sigprocmask, how, (long)set, (long)old, sizeof(*set), 0, 0);
+}
+
+static inline int as_sys_rt_sigpending(uint64_t *set)
+{
+	return (int)as_sys3(SYS_rt_sigpending, (long)set, sizeof(*set), 0);
 }
 
 /* `act` and `old` are the kernel's struct sigaction (handler, flags, restorer, mask). */
