@@ -1,0 +1,112 @@
+/*
+ * as_record - writes the records of a feed (lib/feed/feed_format.h) about a process that is
+ * being looked at by as_peek: from inside, by our dumper, or from outside, by a tool.
+ *
+ *	as_record_init(&r, buf, sizeof(buf), fd);
+ *	as_record_feed(&r, &about);                    first line of each file
+ *	as_record_dump(&r, peek, &dump);
+ *	as_peek_thread(peek, tid, &t);
+ *	as_record_thread(&r, peek, &t, &how);          and its stack and modules, once each
+ *	as_record_done(&r, &done);
+ *
+ * Modules and stacks are dictionaries: written before they are first referred to, and again
+ * after as_record_feed(), so that every file stands alone. A table that is full forgets: what
+ * comes is then written again under a new number, never left out. No number is used twice.
+ *
+ * Safety, for every function here: AS-safe, one-owner; may block as write(2) does on the fd.
+ */
+#ifndef SHMSCOPE_AS_RECORD_H
+#define SHMSCOPE_AS_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/as/as_json.h"
+#include "lib/as/as_peek.h"
+
+enum { AS_RECORD_STACKS = 4096, AS_RECORD_MODULES = AS_PEEK_MODULES };
+
+struct as_record_stack {
+	uint64_t hash; /* of frames and end; 0: empty */
+	uint32_t id;
+	uint32_t reserved;
+};
+
+struct as_record_module {
+	uint64_t start, end;
+	uint64_t inode;
+	uint64_t offset;
+	uint32_t dev_major, dev_minor;
+};
+
+struct as_record {
+	struct as_json json;
+	uint64_t dump; /* number of the current dump, the last one between dumps */
+	uint32_t stack_next, stack_count;
+	uint32_t module_base, module_count; /* module[i] has the number module_base + i */
+	uint64_t print;    /* of the module list that `known` is for */
+	int32_t known[AS_RECORD_MODULES]; /* number in the feed of the list's nth module, -1 none yet */
+	struct as_record_module module[AS_RECORD_MODULES];
+	struct as_record_stack stack[AS_RECORD_STACKS];
+};
+
+/* as_record_init - start a writer (for another image: numbers begin at 0); buf and fd as for
+ * as_json_init(). */
+void as_record_init(struct as_record *r, char *buf, size_t room, int fd);
+
+/* Whom a feed is about, and who writes it. */
+struct as_record_about {
+	int proc_fd;      /* of the process */
+	pid_t pid;
+	uint64_t image;
+	uint32_t segment;
+	bool outside;     /* the writer is another process */
+	const char *const *caps; /* what can be used here, NULL-terminated */
+};
+
+/* as_record_feed - the first line of a file. Empties the dictionaries. */
+void as_record_feed(struct as_record *r, const struct as_record_about *about);
+
+/* as_record_dump - a dump begins; r->dump counts it. family not 0. sender 0: not known. name
+ * NULL: the program has not said how it is called. */
+void as_record_dump(struct as_record *r, uint64_t family, const char *why, pid_t sender,
+		    const char *name);
+
+/* What is known of a thread beside what as_peek saw. */
+struct as_record_how {
+	bool own;             /* a thread of our library */
+	bool disturbed;
+	const char *captured; /* "peek", "signal", "ptrace", "proc" */
+	const char *reason;   /* NULL, or why there is no stack */
+};
+
+/*
+ * as_record_thread - one thread; before it, if they are new, its stack and modules; behind it,
+ * if it waits on a futex, that word.
+ * t->frames 0: no stack.
+ */
+void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_thread *t,
+		      const struct as_record_how *how);
+
+/* as_record_child - a process the request was passed on to; reason NULL when it was. st NULL:
+ * it is gone. */
+void as_record_child(struct as_record *r, pid_t pid, const struct as_proc_stat *st,
+		     const char *reason);
+
+struct as_record_done {
+	uint64_t began_us; /* CLOCK_MONOTONIC */
+	uint32_t threads, captured, disturbed;
+	bool timeout;
+};
+
+/* as_record_done - a dump ends; writes out all lines. Returns 0 or a negative errno. */
+int as_record_done(struct as_record *r, const struct as_record_done *done);
+
+/* as_record_end - the writer stops on purpose; one line, written out. signal 0: none. */
+void as_record_end(struct as_json *j, const char *why, int signal);
+
+/* Microseconds of CLOCK_MONOTONIC. Safety: AS-safe, MT-safe. */
+uint64_t as_record_now_us(void);
+
+#endif
