@@ -1,0 +1,137 @@
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "lib/as/as_proc.h"
+#include "lib/as/as_sys.h"
+#include "sigdump/preload/as/dump.h"
+#include "sigdump/preload/as/dump_running.h"
+#include "sigdump/preload/as/dump_signal.h"
+#include "sigdump/preload/as/dump_state.h"
+
+enum phase { IDLE = 0, ARMED, COPYING, COPIED };
+
+static uint32_t last_ticket; /* the dumper's; 30 bits, never 0 */
+
+static uint32_t word(uint32_t ticket, enum phase phase)
+{
+	return ticket << 2 | phase;
+}
+
+static struct dump_shot *free_shot(void)
+{
+	struct dump_shot *shots = dump_shots();
+
+	for (unsigned i = 0; i < DUMP_SHOTS; i++) {
+		/* acquire R1: a copy that came too late is through */
+		const uint32_t now = atomic_load_explicit(&shots[i].state, memory_order_acquire);
+		if ((now & 3) == IDLE || ((now & 3) == COPIED && shots[i].given_up))
+			return &shots[i];
+	}
+	return NULL;
+}
+
+void dump_running_done(struct dump_shot *shot)
+{
+	/* relaxed: only the dumper's own next question reads it */
+	atomic_store_explicit(&shot->state, IDLE, memory_order_relaxed);
+}
+
+/* A ticket whose remainder is the shot's place. */
+static uint32_t next_ticket(const struct dump_shot *shot)
+{
+	const uint32_t place = (uint32_t)(shot - dump_shots());
+
+	last_ticket = (last_ticket / DUMP_SHOTS + 1) % ((1u << 28) - 1) * DUMP_SHOTS + DUMP_SHOTS;
+	return last_ticket + place;
+}
+
+struct dump_shot *dump_running_ask(int proc_fd, pid_t tid, const char **reason)
+{
+	struct as_proc_signals sig;
+	struct dump_shot *shot = free_shot();
+
+	*reason = "running; asked threads hold all room for copies";
+	if (!shot)
+		return NULL;
+	*reason = "it ended";
+	if (as_proc_signals(proc_fd, tid, &sig) < 0)
+		return NULL;
+	*reason = "running, with all signals blocked";
+	if (sig.blocked >> (dump_state.poke - 1) & 1)
+		return NULL;
+	const uint32_t ticket = next_ticket(shot);
+	shot->tid = tid;
+	shot->given_up = false;
+	/* relaxed: the signal below is sent after it */
+	atomic_store_explicit(&shot->state, word(ticket, ARMED), memory_order_relaxed);
+	const int err = dump_signal_poke(tid, (int)ticket);
+	if (!err)
+		return shot;
+	/* relaxed: nobody was asked */
+	atomic_store_explicit(&shot->state, word(ticket, IDLE), memory_order_relaxed);
+	*reason = err == -EBUSY ? "running; the program uses the signal for asking it itself" :
+				  "running; the signal for asking it could not be sent";
+	return NULL;
+}
+
+/* The thread did not answer in time: take the question back, or leave it the shot. */
+static void give_up(struct dump_shot *shot, uint32_t now)
+{
+	uint32_t armed = (now & ~3u) | ARMED;
+
+	/* relaxed: back to IDLE; a handler that has begun to copy keeps the shot */
+	if (!atomic_compare_exchange_strong_explicit(&shot->state, &armed, now & ~3u,
+						     memory_order_relaxed, memory_order_relaxed))
+		shot->given_up = true;
+}
+
+bool dump_running_take(struct dump_shot *shot, uint64_t until_ns)
+{
+	for (;;) {
+		/* acquire R1: the copy is whole */
+		const uint32_t now = atomic_load_explicit(&shot->state, memory_order_acquire);
+		if ((now & 3) == COPIED)
+			return true;
+		const uint64_t clock = as_sys_clock_ns(CLOCK_MONOTONIC);
+		if (clock >= until_ns) {
+			give_up(shot, now);
+			return false;
+		}
+		const uint64_t left = until_ns - clock;
+		const struct timespec span = { (time_t)(left / 1000000000u),
+					       (long)(left % 1000000000u) };
+		as_sys_futex(&shot->state, FUTEX_WAIT_PRIVATE, now, &span, NULL, 0);
+	}
+}
+
+/* The stack from its page on: never past what is mapped, so not by plain loads. */
+static void copy_stack(struct dump_shot *shot, uint64_t sp)
+{
+	const uint64_t from = sp & ~UINT64_C(63);
+	const struct iovec to = { shot->stack, sizeof(shot->stack) };
+	const struct iovec of = { (void *)(uintptr_t)from, sizeof(shot->stack) };
+	const ssize_t n = as_sys_process_vm_readv(as_sys_gettid(), &to, 1, &of, 1);
+
+	shot->stack_addr = from;
+	shot->stack_bytes = n > 0 ? (uint64_t)n : 0;
+}
+
+void dump_running_answer(uint32_t ticket, const void *context)
+{
+	const ucontext_t *uc = context;
+	struct dump_shot *shot = &dump_shots()[ticket % DUMP_SHOTS];
+	uint32_t armed = word(ticket, ARMED);
+
+	/* relaxed: only this handler may answer this ticket, and nothing is read on its account */
+	if (!atomic_compare_exchange_strong_explicit(&shot->state, &armed, word(ticket, COPYING),
+						     memory_order_relaxed, memory_order_relaxed))
+		return;
+	_Static_assert(sizeof(shot->greg) == sizeof(uc->uc_mcontext.gregs), "x86_64 has 23");
+	memcpy(shot->greg, uc->uc_mcontext.gregs, sizeof(shot->greg));
+	copy_stack(shot, (uint64_t)uc->uc_mcontext.gregs[REG_RSP]);
+	/* release R1: the copy is whole */
+	atomic_store_explicit(&shot->state, word(ticket, COPIED), memory_order_release);
+	as_sys_futex(&shot->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}

@@ -1,0 +1,251 @@
+#include <errno.h>
+#include <string.h>
+#include <sys/ucontext.h>
+#include <ucontext.h>
+
+#include "lib/as/as_sys.h"
+#include "sigdump/preload/as/dump.h"
+#include "sigdump/preload/as/dump_running.h"
+#include "sigdump/preload/as/dump_signal.h"
+#include "sigdump/preload/as/dump_state.h"
+#include "sigdump/preload/as/dumper.h"
+
+enum { CODE_BEFORE = 32 }; /* bytes of code in front of a return address that are looked at */
+
+static uint64_t signal_bit(int sig)
+{
+	return UINT64_C(1) << (sig - 1);
+}
+
+/* The kernel's part of uc_sigmask. */
+static uint64_t *context_mask(ucontext_t *uc)
+{
+	return (uint64_t *)(void *)&uc->uc_sigmask;
+}
+
+/* Calls that give EINTR although SA_RESTART is set, and that may be begun again. */
+static bool may_begin_again(long nr)
+{
+	switch (nr) {
+	case SYS_poll:
+	case SYS_ppoll:
+	case SYS_select:
+	case SYS_pselect6:
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+	case SYS_pause:
+	case SYS_rt_sigsuspend:
+	case SYS_rt_sigtimedwait:
+	case SYS_nanosleep:
+	case SYS_clock_nanosleep:
+	case SYS_msgrcv:
+	case SYS_msgsnd:
+	case SYS_semop:
+	case SYS_semtimedop:
+	case SYS_io_getevents:
+	case SYS_futex:
+	/* with SO_RCVTIMEO or SO_SNDTIMEO: nothing was transferred, else they say how much */
+	case SYS_accept:
+	case SYS_accept4:
+	case SYS_recvfrom:
+	case SYS_recvmsg:
+	case SYS_recvmmsg:
+	case SYS_sendto:
+	case SYS_sendmsg:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Copies the code that ends at `pc`; bytes copied, aligned to the end of `code`. */
+static size_t code_before(uint64_t pc, uint8_t code[CODE_BEFORE])
+{
+	const pid_t tid = as_sys_gettid();
+
+	/* a page may end in between: take less then */
+	for (size_t n = CODE_BEFORE; n >= 8; n /= 2) {
+		const struct iovec to = { code + CODE_BEFORE - n, n };
+		const struct iovec from = { (void *)(uintptr_t)(pc - n), n };
+
+		if (as_sys_process_vm_readv(tid, &to, 1, &from, 1) == (ssize_t)n)
+			return n;
+	}
+	return 0;
+}
+
+/*
+ * The number of the system call behind which `pc` stands, -1 if it cannot be told: the nearest
+ * `mov $nr, %eax` before the `syscall`. Functions of the C library load it at most a few
+ * instructions before.
+ */
+static long number_before(uint64_t pc)
+{
+	uint8_t code[CODE_BEFORE];
+	const size_t n = code_before(pc, code);
+	const uint8_t *end = code + CODE_BEFORE;
+
+	if (n < 8 || end[-2] != 0x0f || end[-1] != 0x05)
+		return -1;
+	for (const uint8_t *at = end - 7; at >= end - n; at--) {
+		uint32_t nr;
+
+		if (*at != 0xb8)
+			continue;
+		memcpy(&nr, at + 1, sizeof(nr));
+		if (nr < 1024)
+			return nr;
+	}
+	return -1;
+}
+
+static bool another_signal_waits(ucontext_t *uc)
+{
+	uint64_t pending = 0;
+
+	if (as_sys_rt_sigpending(&pending) < 0)
+		return false;
+	return pending & ~*context_mask(uc) & ~signal_bit(dump_state.signal);
+}
+
+bool dump_signal_restart(void *context)
+{
+	ucontext_t *uc = context;
+	greg_t *regs = uc->uc_mcontext.gregs;
+
+	if (regs[REG_RAX] != -EINTR || another_signal_waits(uc))
+		return false;
+	const long nr = number_before((uint64_t)regs[REG_RIP]);
+	if (!may_begin_again(nr))
+		return false;
+	/* the kernel has stored what is left to sleep where the program asked for it */
+	if (nr == SYS_nanosleep && regs[REG_RSI])
+		regs[REG_RDI] = regs[REG_RSI];
+	if (nr == SYS_clock_nanosleep && regs[REG_R10] && !(regs[REG_RSI] & TIMER_ABSTIME))
+		regs[REG_RDX] = regs[REG_R10];
+	regs[REG_RAX] = nr;
+	regs[REG_RIP] -= 2;
+	return true;
+}
+
+/* The signal slipped through to a thread of the program although there is a dumper. */
+static void pass_on(siginfo_t *info, ucontext_t *uc)
+{
+	/* relaxed: for display; `net` below is what the dumper acts on */
+	atomic_store_explicit(&dump_live->net_sender, info->si_pid, memory_order_relaxed);
+	/* relaxed: as above */
+	atomic_store_explicit(&dump_live->net_tid, as_sys_gettid(), memory_order_relaxed);
+	/* relaxed: the poke is a system call, and the dumper looks after it */
+	atomic_fetch_add_explicit(&dump_live->net, 1, memory_order_relaxed);
+	/* acquire L2: while it is set, this thread should have had the signal blocked */
+	if (atomic_load_explicit(&dump_live->keeps, memory_order_acquire))
+		*context_mask(uc) |= signal_bit(dump_state.signal);
+	dumper_poke();
+}
+
+static void dump_here(void *context_of_handler)
+{
+	dump_run(context_of_handler);
+}
+
+/*
+ * Calls f(arg) on the reserved stack: the program's own may be a small one for signals. The
+ * frames below are found again through RBP.
+ */
+__attribute__((noinline)) static void call_on(void *stack_top, void (*f)(void *), void *arg)
+{
+	__asm__ volatile("movq %%rsp, %%rbx\n\t"
+			 "movq %[top], %%rsp\n\t"
+			 "callq *%[f]\n\t"
+			 "movq %%rbx, %%rsp"
+			 : "+D"(arg)
+			 : [top] "r"((uintptr_t)stack_top & ~(uintptr_t)15), [f] "r"(f)
+			 : "rbx", "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory",
+			   "cc");
+}
+
+void dump_signal_handler(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	/* in a vfork child this is the parent's memory: let it pass */
+	if (dump_state_adopt()) {
+		/* relaxed: a dumper that ends this very moment leaves the poke unanswered, as a
+		 * signal sent a moment later would be */
+		if (atomic_load_explicit(&dump_live->tid, memory_order_relaxed)) {
+			pass_on(info, context);
+		} else {
+			struct dump_request ask = { .why = DUMP_WHY_SIGNAL,
+						    .sender = info->si_pid,
+						    .context = context };
+
+			call_on(dump_stack_top(), dump_here, &ask);
+		}
+	}
+	dump_signal_restart(context);
+}
+
+void dump_signal_poked(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	if (info->si_code != SI_QUEUE || !dump_state_is_ours() || info->si_pid != dump_state.pid)
+		return;
+	if (info->si_value.sival_int == DUMP_POKE_UNBLOCK) {
+		if (!dump_thread.blocks)
+			*context_mask(context) &= ~signal_bit(dump_state.signal);
+	} else {
+		dump_running_answer((uint32_t)info->si_value.sival_int, context);
+	}
+	dump_signal_restart(context);
+}
+
+void dump_signal_return(void);
+
+/*
+ * Where the kernel lets a handler return to: rt_sigreturn. It has no unwind information:
+ * debuggers and unwinders know these very bytes. (The nop belongs to it for those who look up
+ * the byte before a return address.)
+ */
+__asm__(".text\n"
+	"	nop\n"
+	".hidden dump_signal_return\n"
+	".globl dump_signal_return\n"
+	".type dump_signal_return,@function\n"
+	"dump_signal_return:\n"
+	"	movq	$15, %rax\n"
+	"	syscall\n"
+	".size dump_signal_return, . - dump_signal_return\n");
+
+/* Our handler for the internal signal, unless the program has one. */
+static int install_poke(void)
+{
+	struct as_sigaction act = { .handler = (uint64_t)(uintptr_t)dump_signal_poked,
+				    .flags = SA_RESTART | SA_ONSTACK | SA_SIGINFO | 0x04000000,
+				    .restorer = (uint64_t)(uintptr_t)dump_signal_return,
+				    .mask = ~UINT64_C(0) };
+	struct as_sigaction old;
+
+	const int err = as_sys_rt_sigaction(dump_state.poke, NULL, &old);
+	if (err)
+		return err;
+	if (old.handler == act.handler)
+		return 0;
+	if (old.handler != (uint64_t)(uintptr_t)SIG_DFL)
+		return -EBUSY;
+	return as_sys_rt_sigaction(dump_state.poke, &act, NULL);
+}
+
+int dump_signal_poke(pid_t tid, int what)
+{
+	siginfo_t info;
+
+	const int err = install_poke();
+	if (err)
+		return err;
+	memset(&info, 0, sizeof(info));
+	info.si_signo = dump_state.poke;
+	info.si_code = SI_QUEUE;
+	info.si_pid = dump_state.pid;
+	info.si_value.sival_int = what;
+	return as_sys_rt_tgsigqueueinfo(dump_state.pid, tid, dump_state.poke, &info);
+}
