@@ -17,14 +17,15 @@ static bool ends_with(const struct as_map *m, const char *tail)
 	return m->path_len >= n && memcmp(m->path + m->path_len - n, tail, n) == 0;
 }
 
-/* Looks through the maps of the process, or of the thread, that dir_fd stands for. */
-static int search_maps(int dir_fd, struct as_control_found *found, char *buf, size_t room)
+/* Looks through the maps as thread `tid` has them; 0: as the process has. */
+static int search_maps(int proc_fd, pid_t tid, struct as_control_found *found, char *buf,
+		       size_t room)
 {
 	struct as_maps maps;
 	struct as_map m;
 	int more = 0;
 
-	const int err = as_maps_open(&maps, dir_fd, buf, room);
+	const int err = as_maps_open(&maps, proc_fd, tid, buf, room);
 	while (!err && !found->addr && (more = as_maps_next(&maps, &m)) > 0) {
 		if (m.kind == AS_MAP_FILE && ends_with(&m, "/libsigdump.so"))
 			found->library = true;
@@ -45,19 +46,9 @@ static int search_threads(int proc_fd, struct as_control_found *found, pid_t *ti
 	pid_t tids[64];
 	size_t n;
 
-	int err = as_proc_tids(proc_fd, tids, sizeof(tids) / sizeof(*tids), &n);
+	const int err = as_proc_tids(proc_fd, tids, sizeof(tids) / sizeof(*tids), &n);
 	for (size_t i = 0; err >= 0 && i < n && !found->addr; i++) {
-		char path[32];
-		struct as_fmt f;
-
-		as_fmt_init(&f, path, sizeof(path));
-		as_fmt_str(&f, "task/");
-		as_fmt_u64(&f, (uint64_t)tids[i]);
-		const int fd = as_sys_openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-		if (fd < 0)
-			continue;
-		search_maps(fd, found, buf, room);
-		as_sys_close(fd);
+		search_maps(proc_fd, tids[i], found, buf, room);
 		*tid = tids[i];
 	}
 	return err < 0 ? err : 0;
@@ -87,7 +78,7 @@ int as_control_find(int proc_fd, pid_t pid, struct as_control_found *found, char
 	pid_t tid = pid;
 
 	memset(found, 0, sizeof(*found));
-	int err = search_maps(proc_fd, found, buf, room);
+	int err = search_maps(proc_fd, 0, found, buf, room);
 	if (!err && !found->library && !found->addr)
 		err = search_threads(proc_fd, found, &tid, buf, room);
 	if (err || !found->addr)
