@@ -57,14 +57,20 @@ void build_as_file(struct state *st)
 
 /* ---- a healthy hub -------------------------------------------------------------------------- */
 
-static void add_idle_ring(struct state_ring *r, uint64_t now_us)
+/* Since then nothing has happened; the same moment in every look. */
+static uint64_t idle_since(void)
+{
+	return build_ago(BUILD_NOW_US, 20);
+}
+
+static void add_idle_ring(struct state_ring *r)
 {
 	r->head = r->tail = r->published = r->written = r->read = TAKEN;
 	r->capacity = BUILD_HUB_CELLS;
 	r->bell = 0;
 	r->bells = BELLS;
 	r->bell_head = TAKEN;
-	r->bell_us = r->take_us = build_ago(now_us, 20);
+	r->bell_us = r->take_us = idle_since();
 }
 
 static struct state_process *add_process(struct state *st, int32_t pid, const char *name)
@@ -103,14 +109,14 @@ static void add_peer(struct state *st, struct state_hub *hub, unsigned id)
 	p->alive = STATE_YES;
 	p->stopped = STATE_NO;
 	p->incarnation = 1;
-	p->started_us = build_ago(st->now_us, 600);
-	p->beat = (struct state_beat){ HUB_BEAT_ASLEEP, 0, build_ago(st->now_us, 20) };
+	p->started_us = build_ago(BUILD_NOW_US, 600);
+	p->beat = (struct state_beat){ HUB_BEAT_ASLEEP, 0, idle_since() };
 	p->loop_tid = (uint32_t)p->pid;
 	p->host_tid = BUILD_HOST_PID;
 	p->flag = p->host_flag = HUB_ASLEEP_MESSAGE;
-	p->flag_us = p->host_flag_us = build_ago(st->now_us, 20);
-	add_idle_ring(&p->ring[HUB_RECV], st->now_us);
-	add_idle_ring(&p->ring[HUB_SEND], st->now_us);
+	p->flag_us = p->host_flag_us = idle_since();
+	add_idle_ring(&p->ring[HUB_RECV]);
+	add_idle_ring(&p->ring[HUB_SEND]);
 	add_process(st, p->pid, p->name);
 }
 
@@ -124,7 +130,7 @@ struct state_hub *build_hub(struct state *st, unsigned peers)
 	hub->seen_us = hub->last_alive_us = st->now_us;
 	hub->file_version = 1;
 	hub->writer = "0.1.0";
-	hub->created_us = build_ago(st->now_us, 600);
+	hub->created_us = build_ago(BUILD_NOW_US, 600);
 	hub->file_bytes = 256 << 20;
 	hub->host_pid = BUILD_HOST_PID;
 	hub->host_start = 77;

@@ -3,8 +3,9 @@
  *
  * A candidate says what does not go on because of it (stuck) and what would explain it
  * (waits_for). A finding is the consequence of another when that one keeps standing still what
- * this one waits for, or what this one found standing still, and comes no later in the order of
- * rules. What explains a consequence explains all of it: every one points to its root.
+ * this one waits for, or what this one found standing still, and comes before it: in the order of
+ * rules, then in time. That is a strict order, so there are no circles. What explains a
+ * consequence explains all of it: every one points to its root.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -50,14 +51,6 @@ static bool may_explain(const struct causes *cs, size_t cause, size_t of)
 	       a->state >= b->state && a->rule->severity != SEVERITY_INFO;
 }
 
-static bool leads_to(const struct causes *cs, size_t from, size_t to)
-{
-	for (; from != SIZE_MAX; from = cs->parent[from])
-		if (from == to)
-			return true;
-	return false;
-}
-
 static bool is_better(const struct causes *cs, size_t a, size_t b)
 {
 	const struct track *x = &cs->track[a], *y = &cs->track[b];
@@ -69,8 +62,15 @@ static bool is_better(const struct causes *cs, size_t a, size_t b)
 	return a < b;
 }
 
-/* Offers every finding that keeps `node` to finding i; itself found it standing still: only an
- * earlier rule tells more. */
+/* Of an earlier rule; or, where it waits, of the same one and longer there. */
+static bool comes_before(const struct causes *cs, size_t cause, size_t i, bool found_itself)
+{
+	if (cs->track[cause].c.rank != cs->track[i].c.rank)
+		return cs->track[cause].c.rank < cs->track[i].c.rank;
+	return !found_itself && is_better(cs, cause, i);
+}
+
+/* Offers every finding that keeps `node` to finding i. found_itself: i keeps it too. */
 static void offer(struct causes *cs, size_t i, const struct node *node, bool found_itself, size_t *best)
 {
 	size_t lo = 0, hi = cs->n_stuck;
@@ -85,10 +85,9 @@ static void offer(struct causes *cs, size_t i, const struct node *node, bool fou
 	}
 	for (; lo < cs->n_stuck && compare_nodes(&cs->stuck[lo].node, node) == 0; lo++) {
 		const size_t cause = cs->stuck[lo].finding;
-		const unsigned limit = cs->track[i].c.rank + !found_itself;
 
-		if (may_explain(cs, cause, i) && cs->track[cause].c.rank < limit &&
-		    (*best == SIZE_MAX || is_better(cs, cause, *best)) && !leads_to(cs, cause, i))
+		if (may_explain(cs, cause, i) && comes_before(cs, cause, i, found_itself) &&
+		    (*best == SIZE_MAX || is_better(cs, cause, *best)))
 			*best = cause;
 	}
 }

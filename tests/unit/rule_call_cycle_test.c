@@ -1,0 +1,159 @@
+#include "tests/rule_test.h"
+
+/* The host calls peer a (x); its handler calls the host (y); that handler calls peer b (z). */
+static void chain(struct state *st, struct state_hub *hub, unsigned a, unsigned b, uint32_t id, double at)
+{
+	struct state_peer *p = build_peer(hub, a);
+
+	build_call(st, hub, 0, a, id, 3 + at);
+	struct state_call *y = build_call(st, hub, a, 0, id + 1, 2.9 + at);
+
+	y->for_call = id;
+	struct state_call *z = build_call(st, hub, 0, b, id + 2, 2.8 + at);
+
+	z->for_peer = (uint16_t)a;
+	z->for_call = id + 1;
+	build_handler(st, p, 5, 3 + at);
+	build_loop(st, p)->state = 'S';
+	build_loop(st, p)->wait = STATE_WAIT_POLL;
+	build_loop(st, p)->wait_text = "epoll_wait";
+}
+
+static void reentrant(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	chain(st, hub, p->id, p->id, 100, at);
+	build_waiting(st, p, HUB_RECV, 1, 2.8 + at);
+}
+
+TEST(a_handler_that_waits_for_a_host_that_waits_for_it_is_a_cycle)
+{
+	struct judge *judge = rule_looks(reentrant, 0.05);
+	const struct finding *f = rule_only(judge, "call-cycle");
+
+	T_EQ(f->where.peer, 3);
+	T_HAS(f->sentence, "search and hostd wait for each other since 2.8 s: search(3) waits in its handler "
+			   "for call 101 to hostd, whose handler waits for call 102 to search(3)");
+	judge_destroy(judge);
+	judge = rule_file(reentrant);
+	T_OK(rule_only(judge, "call-cycle"));
+	judge_destroy(judge);
+}
+
+static void of_three(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	(void)p;
+	chain(st, hub, 7, 3, 300, at);
+	chain(st, hub, 3, 5, 100, at);
+	chain(st, hub, 5, 7, 200, at);
+	chain(st, hub, 9, 3, 400, at); /* waits for the circle, is not in it */
+}
+
+TEST(a_cycle_over_several_peers_is_told_with_every_edge)
+{
+	struct judge *judge = rule_looks(of_three, 0.05);
+	const struct finding *f = build_find(judge, "call-cycle", FINDING_CONFIRMED);
+
+	T_OK(f);
+	T_EQ(f->where.peer, 3);
+	T_HAS(f->sentence, "3 peers and hostd wait for each other");
+	T_HAS(f->evidence_text, "search(3) waits in its handler for call 101");
+	T_HAS(f->evidence_text, "fonts(5) waits in its handler for call 201");
+	T_HAS(f->evidence_text, "markdown(7) waits in its handler for call 301");
+	judge_destroy(judge);
+}
+
+/* ---- rings ---------------------------------------------------------------------------------- */
+
+static void both_full(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	(void)hub;
+	build_waiting(st, p, HUB_RECV, 246, 3 + at);
+	build_waiting(st, p, HUB_SEND, 246, 3 + at);
+	p->flag = p->host_flag = HUB_ASLEEP_SPACE;
+	build_loop(st, p)->wait_text = "poll, for space";
+}
+
+TEST(two_full_rings_whose_sides_wait_for_each_other_are_a_cycle)
+{
+	struct judge *judge = rule_looks(both_full, 1);
+	const struct finding *f = rule_only(judge, "call-cycle");
+
+	T_HAS(f->sentence, "search (peer 3, pid 4003) and hostd wait for each other since 4.0 s: both rings");
+	T_EQ(build_find(judge, "ring-full", FINDING_CONFIRMED)->consequence_of == f, 1);
+	judge_destroy(judge);
+	judge = rule_file(both_full);
+	T_OK(rule_only(judge, "call-cycle"));
+	judge_destroy(judge);
+}
+
+/* ---- what it is not ------------------------------------------------------------------------- */
+
+static void other_thread(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	reentrant(st, hub, p, at);
+	hub->call[2].for_call = 0; /* some other thread of the host calls the same peer */
+	hub->call[2].for_peer = 0;
+}
+
+TEST(another_thread_that_calls_the_busy_peer_makes_no_cycle)
+{
+	struct judge *judge = rule_looks(other_thread, 1);
+
+	T_OK(!build_find(judge, "call-cycle", FINDING_CONFIRMED));
+	T_OK(!build_find(judge, "call-cycle", FINDING_SUSPECTED));
+	judge_destroy(judge);
+}
+
+static void passes(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	chain(st, hub, p->id, p->id, 100 + (uint32_t)(at * 100), 0);
+}
+
+TEST(calls_that_change_from_look_to_look_are_no_closed_cycle)
+{
+	struct judge *judge = rule_looks(passes, 1);
+
+	T_OK(!build_find(judge, "call-cycle", FINDING_CONFIRMED));
+	judge_destroy(judge);
+}
+
+static void goes_on(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	reentrant(st, hub, p, at);
+	p->beat = (struct state_beat){ HUB_BEAT_ASLEEP, 0, build_ago(st->now_us, 1) };
+	p->flag = HUB_ASLEEP_MESSAGE;
+	build_waiting(st, p, HUB_RECV, 0, 0);
+}
+
+TEST(a_peer_that_answers_later_from_its_loop_blocks_nobody)
+{
+	rule_none(rule_looks(goes_on, 1), "call-cycle");
+}
+
+static void a_chain(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	chain(st, hub, p->id, 5, 100, at);
+}
+
+TEST(a_chain_of_calls_that_ends_is_no_cycle)
+{
+	struct judge *judge = rule_looks(a_chain, 1);
+
+	T_OK(!build_find(judge, "call-cycle", FINDING_SUSPECTED));
+	T_OK(!build_find(judge, "call-cycle", FINDING_CONFIRMED));
+	judge_destroy(judge);
+}
+
+static void full_and_stopped(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	both_full(st, hub, p, at);
+	build_stopped(st, p);
+}
+
+TEST(full_rings_of_a_stopped_peer_are_no_cycle)
+{
+	struct judge *judge = rule_looks(full_and_stopped, 2);
+
+	T_OK(!build_find(judge, "call-cycle", FINDING_CONFIRMED));
+	judge_destroy(judge);
+}

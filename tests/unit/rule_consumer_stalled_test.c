@@ -1,0 +1,193 @@
+#include "tests/rule_test.h"
+
+static void spinning(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	const char *const frames[] = { "parse_all", "on_page", "main", NULL };
+
+	(void)hub;
+	build_spinning(st, p, 4 + at);
+	build_loop(st, p)->stack = build_stack(st, frames);
+	state_join(st);
+}
+
+TEST(a_handler_that_runs_for_ever_is_found_with_its_stack)
+{
+	struct judge *judge = rule_looks(spinning, 1);
+	const struct finding *f = rule_only(judge, "consumer-stalled");
+
+	T_EQ(f->where.peer, 3);
+	T_EQ(f->where.tid, 4003);
+	T_STR(f->where.site, "on_page main.c:10");
+	T_HAS(f->sentence, "search (peer 3, pid 4003) stalls: running in its handler of method 5 for 4.9 s "
+			   "with 3 messages waiting");
+	T_HAS(f->evidence_text, "tid 4003 running (stack S1)");
+	judge_destroy(judge);
+}
+
+static void blocked(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	(void)hub;
+	build_blocked(st, p, 4 + at);
+}
+
+TEST(a_handler_that_blocks_says_in_what_and_on_what)
+{
+	struct judge *judge = rule_looks(blocked, 1);
+	const struct finding *f = rule_only(judge, "consumer-stalled");
+
+	T_HAS(f->sentence, "stalls: blocked in read on pipe:[1234] in its handler of method 5 for");
+	judge_destroy(judge);
+}
+
+static void in_poll(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	blocked(st, hub, p, at);
+	build_loop(st, p)->wait = STATE_WAIT_POLL; /* a connect with a time-out, say */
+	build_loop(st, p)->wait_text = "poll on socket:[77]";
+}
+
+TEST(a_poll_inside_a_handler_is_no_sleep_of_the_loop)
+{
+	struct judge *judge = rule_looks(in_poll, 1);
+
+	T_HAS(rule_only(judge, "consumer-stalled")->sentence, "blocked in poll on socket:[77]");
+	judge_destroy(judge);
+}
+
+TEST(a_file_tells_it_by_the_beat)
+{
+	struct judge *judge = rule_file(spinning);
+
+	T_HAS(rule_only(judge, "consumer-stalled")->sentence, "busy in its handler of method 5");
+	judge_destroy(judge);
+}
+
+static void busy_with_one_call(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	build_handler(st, p, 5, 4.5 + at);
+	build_call(st, hub, 0, 3, 100, 4.5 + at);
+}
+
+TEST(a_single_call_in_a_handler_without_end_takes_longer_to_confirm)
+{
+	struct judge *judge = rule_looks(busy_with_one_call, 0.4);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	judge_destroy(judge);
+	judge = rule_looks(busy_with_one_call, 1);
+	T_HAS(rule_only(judge, "consumer-stalled")->sentence, "with its caller waiting");
+	judge_destroy(judge);
+}
+
+static void host_blocked(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	struct state_thread *t = &build_host_process(st)->thread[0];
+
+	t->wait = STATE_WAIT_LOCK;
+	t->wait_text = "flock on /tmp/x";
+	for (unsigned id = 1; id <= 16; id++)
+		build_peer(hub, id)->host_flag = 0;
+	build_waiting(st, p, HUB_SEND, 4, 3 + at);
+	build_waiting(st, build_peer(hub, 5), HUB_SEND, 1, 2.5 + at);
+}
+
+TEST(a_blocked_host_is_one_finding_with_the_other_rings_as_its_consequences)
+{
+	struct judge *judge = rule_looks(host_blocked, 1);
+	const struct finding *f = rule_only(judge, "consumer-stalled");
+
+	T_HAS(f->sentence, "hostd (host, pid 4000) stalls at search(3) send ring: blocked in flock");
+	T_EQ(judge_findings(judge)->confirmed[SEVERITY_WARNING], 2);
+	judge_destroy(judge);
+}
+
+static void drained_and_not_read(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	(void)hub;
+	build_deaf(st, p, 3 + at);
+	p->ring[HUB_RECV].bell = 0;
+}
+
+TEST(a_bell_that_was_taken_without_reading_is_a_stall)
+{
+	struct judge *judge = rule_looks(drained_and_not_read, 1);
+
+	T_HAS(rule_only(judge, "consumer-stalled")->sentence, "asleep again after it was woken");
+	judge_destroy(judge);
+}
+
+/* ---- what it is not ------------------------------------------------------------------------- */
+
+static void slow(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	spinning(st, hub, p, 4);
+	p->beat.since_us = p->ring[HUB_RECV].take_us = build_ago(st->now_us, 0.9); /* per message */
+	p->ring[HUB_RECV].tail += (uint64_t)at;
+}
+
+TEST(a_slow_consumer_that_moves_is_not_stalled)
+{
+	struct judge *judge = build_judge(rule_state(0, slow), rule_state(1, slow), rule_state(2, slow),
+					  rule_state(3, slow), NULL);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	judge_destroy(judge);
+}
+
+static void stopped(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	spinning(st, hub, p, at);
+	build_stopped(st, p);
+}
+
+TEST(a_stopped_process_is_not_stalled)
+{
+	struct judge *judge = rule_looks(stopped, 3);
+
+	T_OK(rule_only(judge, "peer-stopped"));
+	T_OK(!build_find(judge, "consumer-stalled", FINDING_CONFIRMED));
+	judge_destroy(judge);
+}
+
+static void starting(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	spinning(st, hub, p, at);
+	p->state = HUB_PEER_STARTING;
+}
+
+TEST(a_peer_that_has_not_attached_yet_is_not_stalled)
+{
+	rule_none(rule_looks(starting, 3), "consumer-stalled");
+}
+
+static void just_attached(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	spinning(st, hub, p, at);
+	p->started_us = build_ago(st->now_us, 1); /* the messages waited for it */
+}
+
+TEST(what_was_sent_before_the_peer_started_does_not_count_as_waiting)
+{
+	struct judge *judge = rule_looks(just_attached, 0.5);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	judge_destroy(judge);
+}
+
+static void waits_for_the_host(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	blocked(st, hub, p, at);
+	build_call(st, hub, 3, 0, 700, 3.5 + at);
+	build_lost_bell(st, p, HUB_SEND, 3.4 + at);
+}
+
+TEST(a_handler_that_waits_for_a_host_that_hangs_is_its_consequence)
+{
+	struct judge *judge = rule_looks(waits_for_the_host, 1);
+	const struct finding *f = rule_only(judge, "missed-wakeup");
+	const struct finding *g = build_find(judge, "consumer-stalled", FINDING_CONFIRMED);
+
+	T_OK(g);
+	T_OK(g->consequence_of == f);
+	judge_destroy(judge);
+}

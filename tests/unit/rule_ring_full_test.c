@@ -1,0 +1,87 @@
+#include "tests/rule_test.h"
+
+static void slow(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	struct state_ring *r = &p->ring[HUB_RECV];
+
+	(void)hub;
+	build_handler(st, p, 5, 0.02);
+	r->tail += (uint64_t)(at * 40);
+	r->read = r->tail;
+	build_waiting(st, p, HUB_RECV, 246, 3);
+	r->take_us = build_ago(st->now_us, 0.02);
+	r->full_waits = 90;
+	p->host_flag |= HUB_ASLEEP_SPACE;
+}
+
+TEST(a_ring_that_stays_full_while_it_moves_is_confirmed)
+{
+	struct judge *judge = rule_looks(slow, 1);
+	const struct finding *f = rule_only(judge, "ring-full");
+
+	T_EQ(f->where.peer, 3);
+	T_STR(f->where.ring, "recv");
+	T_HAS(f->sentence, "the ring from hostd to search (peer 3, pid 4003) is full for");
+	T_HAS(f->evidence_text, "246 of 256 cells used, oldest message 3.0 s old, waited for space 90 times, "
+				"producer waits for space");
+	judge_destroy(judge);
+}
+
+TEST(a_file_tells_it_by_the_age_of_the_oldest_message)
+{
+	struct judge *judge = rule_file(slow);
+
+	T_OK(rule_only(judge, "ring-full"));
+	judge_destroy(judge);
+}
+
+static void quick(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	slow(st, hub, p, at);
+	p->ring[HUB_RECV].oldest.time_us = build_ago(st->now_us, 0.02);
+}
+
+TEST(a_full_ring_that_turns_over_quickly_is_a_buffer_at_work)
+{
+	rule_none(rule_looks(quick, 5), "ring-full");
+}
+
+static void for_a_moment(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	if (at < 1)
+		quick(st, hub, p, at);
+}
+
+TEST(a_ring_that_is_full_for_a_moment_is_not_confirmed)
+{
+	rule_none(rule_looks(for_a_moment, 3), "ring-full");
+}
+
+static void half_full(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	slow(st, hub, p, at);
+	build_waiting(st, p, HUB_RECV, 128, 3);
+}
+
+TEST(a_ring_with_room_is_not_full)
+{
+	rule_none(rule_looks(half_full, 3), "ring-full");
+}
+
+static void behind_a_stopped_peer(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	(void)hub;
+	build_stopped(st, p);
+	build_waiting(st, p, HUB_RECV, 246, 3 + at);
+}
+
+TEST(a_ring_full_behind_a_stopped_peer_is_its_consequence)
+{
+	struct judge *judge = rule_looks(behind_a_stopped_peer, 2);
+	const struct finding *cause = rule_only(judge, "peer-stopped");
+	const struct finding *f = build_find(judge, "ring-full", FINDING_CONFIRMED);
+
+	T_OK(f);
+	T_OK(f->consequence_of == cause);
+	judge_destroy(judge);
+}

@@ -1,0 +1,114 @@
+#include "tests/rule_test.h"
+
+static void hoarder(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	struct state_class *k = build_class(st, hub, 4 << 20, 8);
+
+	build_owner(st, hub, k, p, HUB_TO_PEER, HUB_SLOT_HELD, 8, 3 + at);
+	k->failed = 12;
+}
+
+TEST(one_peer_that_holds_a_whole_class_is_named)
+{
+	struct judge *judge = rule_looks(hoarder, 1);
+	const struct finding *f = rule_only(judge, "slots-exhausted");
+
+	T_EQ(f->where.peer, 3);
+	T_EQ(f->where.class_bytes, 4 << 20);
+	T_STR(f->sentence, "no slot of 4M is free for 4.0 s: search(3) holds 8 of 8");
+	judge_destroy(judge);
+	judge = rule_file(hoarder);
+	T_OK(rule_only(judge, "slots-exhausted"));
+	judge_destroy(judge);
+}
+
+static void turning_over(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	struct state_class *k = build_class(st, hub, 4 << 20, 8);
+
+	(void)at;
+	build_owner(st, hub, k, p, HUB_TO_PEER, HUB_SLOT_HELD, 5, 0.2);
+	build_owner(st, hub, k, build_peer(hub, 5), HUB_TO_PEER, HUB_SLOT_HELD, 3, 0.1);
+	k->failed = 12;
+	k->waiters = 2;
+}
+
+TEST(a_class_used_to_its_last_slot_under_load_is_well_sized)
+{
+	struct judge *judge = build_judge(rule_state(0, turning_over), rule_state(1, turning_over),
+					  rule_state(2, turning_over), rule_state(3, turning_over), NULL);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	judge_destroy(judge);
+}
+
+static void unwanted(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	hoarder(st, hub, p, at);
+	hub->klass[0].failed = 0;
+}
+
+TEST(a_class_that_nobody_wants_more_of_is_not_exhausted)
+{
+	rule_none(rule_looks(unwanted, 3), "slots-exhausted");
+}
+
+static void may_grow(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	hoarder(st, hub, p, at);
+	hub->klass[0].slots_max = 64;
+}
+
+TEST(a_class_that_can_grow_is_not_exhausted)
+{
+	rule_none(rule_looks(may_grow, 3), "slots-exhausted");
+}
+
+static void no_space(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	(void)p, (void)at;
+	build_class(st, hub, 4 << 20, 8)->no_space = 3;
+	hub->no_space = 3;
+	hub->no_space_us = build_ago(st->now_us, 0.5);
+}
+
+TEST(a_full_filesystem_is_told_at_once)
+{
+	struct judge *judge = rule_looks(no_space, 1);
+	const struct finding *f = rule_only(judge, "slots-exhausted");
+
+	T_HAS(f->sentence, "no space on its filesystem");
+	T_STR(f->next[0], "df -h /dev/shm/demo.hub   (and what else lies there)");
+	judge_destroy(judge);
+	judge = rule_file(no_space);
+	T_OK(rule_only(judge, "slots-exhausted"));
+	judge_destroy(judge);
+}
+
+static void was_full(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	no_space(st, hub, p, at);
+	hub->no_space_us = build_ago(st->now_us, 30);
+}
+
+TEST(a_filesystem_that_was_full_some_time_ago_is_not)
+{
+	rule_none(rule_looks(was_full, 1), "slots-exhausted");
+}
+
+static void behind_a_dead_peer(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	hoarder(st, hub, p, at);
+	p->state = HUB_PEER_DEAD;
+	p->alive = STATE_NO;
+	p->died_us = build_ago(st->now_us, 3 + at);
+}
+
+TEST(a_class_that_a_dead_peer_took_along_is_a_consequence_of_the_leak)
+{
+	struct judge *judge = rule_looks(behind_a_dead_peer, 1);
+	const struct finding *f = rule_only(judge, "slots-leaked");
+
+	T_OK(build_find(judge, "slots-exhausted", FINDING_CONFIRMED)->consequence_of == f);
+	judge_destroy(judge);
+}
