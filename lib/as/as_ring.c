@@ -272,6 +272,14 @@ static void copy_message(struct as_message *m, const struct hub_cell *cell, uint
 	};
 }
 
+static bool has_slot(const struct as_hub *hub, uint32_t slot)
+{
+	const struct hub_section *s =
+		as_hub_section(hub, HUB_SECTION_SLOTS, HUB_SLOT_REF_CLASS(slot));
+
+	return !s || HUB_SLOT_REF_INDEX(slot) < s->count; /* a lost table is told by itself */
+}
+
 static void check_descriptor(const struct as_hub *hub, const struct as_message *m, char *damage)
 {
 	if (m->kind == HUB_KIND_NONE || m->kind > HUB_KIND_LEAVE)
@@ -279,6 +287,9 @@ static void check_descriptor(const struct as_hub *hub, const struct as_message *
 	else if (m->slot != HUB_NO_SLOT && HUB_SLOT_REF_CLASS(m->slot) >= hub->header.classes)
 		say(damage, "descriptor ", m->position, ": class ", HUB_SLOT_REF_CLASS(m->slot),
 		    " does not exist");
+	else if (m->slot != HUB_NO_SLOT && !has_slot(hub, m->slot))
+		say(damage, "a descriptor names slot ", HUB_SLOT_REF_INDEX(m->slot), " of class ",
+		    HUB_SLOT_REF_CLASS(m->slot), ", which does not exist");
 	else if (m->slot == HUB_NO_SLOT && m->len > HUB_INLINE_MAX)
 		say(damage, "descriptor ", m->position, ": ", m->len,
 		    " bytes of payload do not fit in the ring");
@@ -322,6 +333,27 @@ static int walk_cells(const struct as_hub *hub, struct cells *c, struct as_ring 
 	return 0;
 }
 
+/*
+ * Cells are published before head is stored, so they may be ahead of it, but by no more than the
+ * one message that is being sent. In a ring in use head is older than the cells that were read
+ * after it: it is read again then.
+ */
+static int check_head(const struct as_hub *hub, const struct ring_place *at, struct as_ring *ring)
+{
+	struct hub_ring again;
+
+	if (!ring->waiting || ring->published <= ring->head + HUB_MSG_CELLS)
+		return 0;
+	const int r = read_words(hub, at, &again);
+	if (r)
+		return r;
+	ring->head = word64(&again.head);
+	if (ring->published > ring->head + HUB_MSG_CELLS)
+		say(ring->damage, "written ", ring->head, ", but its cells go on to ",
+		    ring->published, "");
+	return 0;
+}
+
 static void check_ring(struct as_ring *ring)
 {
 	/* one message of slack: cells are published before head is stored */
@@ -349,7 +381,9 @@ static int read_once(const struct as_hub *hub, const struct ring_place *at,
 	ring->tail = word64(&ring->words.tail);
 	ring->capacity = at->capacity;
 	ring->published = ring->tail;
-	return walk_cells(hub, &c, ring);
+	const int walked = walk_cells(hub, &c, ring);
+
+	return walked ? walked : check_head(hub, at, ring);
 }
 
 int as_ring_read(const struct as_hub *hub, unsigned peer, unsigned dir, union as_ring_space *space,
@@ -374,8 +408,8 @@ int as_ring_read(const struct as_hub *hub, unsigned peer, unsigned dir, union as
 		    word64(&again.head) == ring->head)
 			return 0;
 	}
-	if (r == -EAGAIN)
-		clear(ring->damage, sizeof(ring->damage)); /* too busy to be read whole: not wrong */
+	/* it moved at each try: too busy to be read whole, which is not wrong */
+	clear(ring->damage, sizeof(ring->damage));
 	return 0;
 }
 

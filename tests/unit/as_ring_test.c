@@ -159,6 +159,15 @@ TEST(each_damage_is_named_with_its_numbers)
 	put(r, 1, 1, 2);
 	r->cell[1].len = 4000;
 	T_STR(read_ring().damage, "descriptor 1: 4000 bytes of payload do not fit in the ring");
+	put(r, 1, 1, 2);
+	r->cell[1].slot = HUB_SLOT_REF(0, SLOTS);
+	T_STR(read_ring().damage, "a descriptor names slot 200 of class 0, which does not exist");
+	for (uint64_t at = 0; at < 6; at++)
+		put(r, at, 1, 1);
+	atomic_store(&r->head, 2);
+	T_STR(read_ring().damage, "");
+	atomic_store(&r->head, 1);
+	T_STR(read_ring().damage, "written 1, but its cells go on to 6");
 }
 
 TEST(a_full_ring_is_read_to_its_end_and_no_further)
