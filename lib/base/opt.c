@@ -51,7 +51,7 @@ static const struct opt *nearest(const struct opt_page *page, const char *name)
 		for (const struct opt *o = tables[t]; o->name; o++) {
 			const size_t d = distance(name, o->name);
 
-			if (d < best_distance) {
+			if (d < best_distance && o->help) {
 				best_distance = d;
 				best = o;
 			}
@@ -220,6 +220,8 @@ void opt_help(FILE *out, const struct opt_page *page, int short_form)
 	const char *group = NULL;
 	for (unsigned t = 0; t < 2; t++) {
 		for (const struct opt *o = tables[t]; o->name; o++) {
+			if (!o->help)
+				continue;
 			if (!group || strcmp(group, o->group) != 0)
 				fprintf(f, "%s:\n", group = o->group);
 			help_option(f, o);

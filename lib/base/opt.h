@@ -20,7 +20,7 @@ struct opt {
 	const char *name;   /* without the dashes; NULL ends the table */
 	const char *arg;    /* placeholder of its argument; NULL: takes none */
 	const char *group;  /* heading in --help: Target, Time, Output, Safety */
-	const char *help;   /* one phrase, lower case, no full stop */
+	const char *help;   /* one phrase, lower case, no full stop; NULL: for tests, not listed */
 	int id;             /* what opt_next() returns */
 };
 

@@ -10,6 +10,7 @@ static const struct opt table[] = {
 	{ 'b', "batch", NULL, "Output", "plain lines", 'b' },
 	{ 'j', "json", NULL, "Output", "one object", 'j' },
 	{ 0, "color", "WHEN", "Output", "auto, always or never", 'C' },
+	{ 0, "script", "KEYS", NULL, NULL, 'S' },
 	{ 0, NULL, NULL, NULL, NULL, 0 },
 };
 static const struct opt_page page = { "shmtop", "does", "[OPTIONS]", "  a\n  b\n  c\n", table };
@@ -65,6 +66,28 @@ TEST(with_stop_early_everything_after_the_first_operand_is_the_commands)
 	T_EQ(opt_next(&w, NULL), OPT_END);
 	T_EQ(w.operands, 3);
 	T_STR(argv[2], "-b");
+}
+
+TEST(an_option_without_help_works_but_is_never_offered)
+{
+	char *argv[] = { "shmtop", "--script", "q", "--scrip", NULL };
+	char *text = NULL;
+	struct opt_walk w;
+	struct err err;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	opt_begin(&w, &page, 3, argv);
+	T_EQ(opt_next(&w, NULL), 'S');
+	T_STR(w.arg, "q");
+	opt_help(f, &page, 0);
+	fclose(f);
+	T_OK(strstr(text, "script") == NULL);
+	free(text);
+	char *wrong[] = { "shmtop", "--scripf", NULL };
+	opt_begin(&w, &page, 2, wrong);
+	T_EQ(opt_next(&w, &err), OPT_WRONG);
+	T_STR(err.text, "--scripf: unknown option");
 }
 
 TEST(help_begins_with_what_it_does_and_three_examples)
