@@ -451,7 +451,9 @@ static int walk_begin(struct as_ring_walk *w, const struct as_hub *hub, union as
 {
 	*w = (struct as_ring_walk){ .hub = hub, .space = space, .section = section, .first = first,
 				    .end = end, .next = first };
-	if (!section || section->stride > sizeof(*space) || section->stride < 64)
+	/* elements lie in space as in the file: an odd stride would misalign them */
+	if (!section || section->stride > sizeof(*space) || section->stride < 64 ||
+	    section->stride % 8)
 		return -ENOENT;
 	if (w->end > section->count)
 		w->end = section->count;
@@ -495,8 +497,10 @@ int as_slots_begin(struct as_ring_walk *walk, const struct as_hub *hub, unsigned
 
 	if (r)
 		return r;
+	const uint32_t most = HUB_SLOT_REF_INDEX(UINT32_MAX) + 1, published = word32(&words.slots);
+
 	return walk_begin(walk, hub, space, as_hub_section(hub, HUB_SECTION_SLOTS, klass), 0,
-			  word32(&words.slots));
+			  published < most ? published : most);
 }
 
 int as_slots_next(struct as_ring_walk *walk, const struct hub_slot **slot, uint32_t *index)
