@@ -293,17 +293,6 @@ static void note_gaps(struct state *st, const struct feed_stream *s, const struc
 				  name, pid, d->lost);
 }
 
-static bool has_bell(const struct state *st)
-{
-	for (size_t i = 0; i < st->hubs; i++)
-		for (size_t k = 0; k < st->hub[i].peers; k++)
-			if (!st->hub[i].peer[k].carried &&
-			    (st->hub[i].peer[k].ring[HUB_RECV].bell >= 0 ||
-			     st->hub[i].peer[k].ring[HUB_SEND].bell >= 0))
-				return true;
-	return false;
-}
-
 /* Peers that no dump told of: their stacks are missing from the picture. */
 static void note_peers_without_feed(struct state *st)
 {
@@ -383,7 +372,7 @@ static int fill_look(struct feed_set *set, struct state *st)
 	if (!e)
 		e = state_join(st);
 	st->sees_processes = true;
-	st->sees_bells = has_bell(st);
+	st->sees_bells = source_sees_bells(st);
 	note_peers_without_feed(st);
 	return e;
 }

@@ -31,6 +31,11 @@ struct source_clock {
  */
 int64_t source_clock_shift(struct source_clock *clock, const char *boot, int64_t real_offset_us);
 
+/* source_sees_bells, source_sees_processes - what state->sees_* are, by what is in a joined
+ * state. Safety: MT-safe. */
+bool source_sees_bells(const struct state *st);
+bool source_sees_processes(const struct state *st);
+
 /* ---- feeds ------------------------------------------------------------------------------- */
 
 struct feed_set;

@@ -1,0 +1,837 @@
+/*
+ * hub_look - see hub_look.h. The order of reading is that of the dumper: host, peers and rings
+ * first, because they move fastest; then classes with their slots, then calls.
+ *
+ * A dead hub's clock has stopped. Ages in it are counted from the last sign of life: what the
+ * host stamped once a second while anything was pending, or a newer time at a peer or a ring.
+ * Times of cells and slots count for that only when a message waits there: single words may be
+ * scribbled over, and one wild time must not make everything else look old.
+ */
+#include "lib/state/hub_look.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/as/as_ring.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/grow.h"
+#include "lib/base/text.h"
+#include "lib/base/units.h"
+#include "lib/hub/hub_check.h"
+#include "lib/proc/proc_ident.h"
+#include "lib/proc/proc_stat.h"
+#include "lib/state/hub_time.h"
+
+/* Slots and calls that are younger are on their way, not stuck. */
+static const uint64_t YOUNG_US = 1000000;
+
+struct hub_look {
+	char *path;
+	int fd;
+	struct stat opened;
+	struct as_hub hub;
+	char boot[PROC_BOOT_ID];
+	bool is_this_boot;  /* made on this machine since it was started */
+	bool is_this_pidns; /* its pids mean here what they meant there */
+	char damage[AS_RING_TEXT * 2]; /* of the first page; "" none */
+	unsigned damages;
+	union as_ring_space space;
+};
+
+/* One hub_look_fill(). */
+struct filling {
+	struct hub_look *look;
+	struct state *st;
+	struct state_hub *hub;
+	int64_t shift_us;
+	uint64_t created_us;
+	uint64_t clock_us;    /* times in the file lie before this, or near it */
+	uint64_t newest_us;   /* the newest sign of life so far */
+	bool is_live;
+	char damage[AS_RING_TEXT * 2];
+	unsigned damages;
+	bool no_memory;
+};
+
+static uint64_t mono_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* relaxed: words of a private copy, which nobody else writes */
+#define WORD(w) atomic_load_explicit(&(w), memory_order_relaxed)
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static void boot_text(const uint8_t id[16], char text[PROC_BOOT_ID])
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			text[len++] = '-';
+		len += (size_t)snprintf(text + len, PROC_BOOT_ID - len, "%02x", id[i]);
+	}
+}
+
+static void identify(struct hub_look *look)
+{
+	const struct hub_header *h = &look->hub.header;
+	char here[PROC_BOOT_ID];
+	uint64_t ns = 0;
+
+	boot_text(h->boot_id, look->boot);
+	look->is_this_boot = !proc_boot_id(here, NULL) && strcmp(here, look->boot) == 0;
+	look->is_this_pidns = look->is_this_boot && !proc_pidns(0, &ns, NULL) &&
+			      (uint32_t)ns == h->pid_ns;
+}
+
+__attribute__((format(printf, 4, 5))) static void say(char *text, size_t room, unsigned *n,
+						      const char *fmt, ...)
+{
+	va_list ap;
+
+	/* the first is told whole, further ones are counted */
+	if ((*n)++)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, room, fmt, ap);
+	va_end(ap);
+}
+#define LOOK_DAMAGE(look, ...) \
+	say((look)->damage, sizeof((look)->damage), &(look)->damages, __VA_ARGS__)
+
+/* Limits that were scribbled over are told by the tables they describe. */
+static void heal_limits(struct hub_look *look)
+{
+	struct hub_header *h = &look->hub.header;
+	const struct hub_section *peers = hub_check_section(h, HUB_SECTION_PEERS, 0);
+	const struct hub_section *rings = hub_check_section(h, HUB_SECTION_RINGS, 0);
+	const struct hub_section *classes = hub_check_section(h, HUB_SECTION_CLASSES, 0);
+	const uint64_t cells = rings && rings->stride > sizeof(struct hub_ring)
+				       ? (rings->stride - sizeof(struct hub_ring)) / sizeof(struct hub_cell)
+				       : 0;
+
+	if (peers && h->peers_max + 1 != peers->count) {
+		LOOK_DAMAGE(look, "header: %" PRIu32 " peers at most, but its table has %" PRIu64 " entries",
+			    h->peers_max, peers->count);
+		h->peers_max = peers->count - 1 < HUB_PEERS_MAX ? (uint32_t)(peers->count - 1)
+								: HUB_PEERS_MAX;
+	}
+	if (cells && h->ring_cells != cells) {
+		LOOK_DAMAGE(look, "header: rings of %" PRIu32 " cells, but their table has room for %" PRIu64,
+			    h->ring_cells, cells);
+		h->ring_cells = cells <= HUB_RING_CELLS_MAX ? (uint32_t)cells : 0;
+	}
+	if (classes && h->classes > classes->count) {
+		LOOK_DAMAGE(look, "header: %" PRIu32 " classes, but their table has %" PRIu64 " entries",
+			    h->classes, classes->count);
+		h->classes = (uint32_t)classes->count;
+	}
+	if (h->ring_cells < HUB_RING_CELLS_MIN || (h->ring_cells & (h->ring_cells - 1))) {
+		LOOK_DAMAGE(look, "header: rings of %" PRIu32 " cells (a power of two from %d is legal)",
+			    h->ring_cells, HUB_RING_CELLS_MIN);
+		h->ring_cells = HUB_RING_CELLS_MIN;
+	}
+	if (h->classes > HUB_CLASSES_MAX)
+		h->classes = HUB_CLASSES_MAX;
+}
+
+static bool overlap(const struct hub_section *a, const struct hub_section *b)
+{
+	return a->offset < b->offset + b->stride * b->count &&
+	       b->offset < a->offset + a->stride * a->count;
+}
+
+/* Sections lie inside the file: that was checked. They may still lie on each other. */
+static void check_overlap(struct hub_look *look)
+{
+	const struct hub_header *h = &look->hub.header;
+
+	for (unsigned i = 0; i < h->section_count; i++) {
+		const struct hub_section *a = &h->section[i];
+
+		for (unsigned k = i + 1; k < h->section_count && a->kind; k++) {
+			const struct hub_section *b = &h->section[k];
+
+			if (b->kind && overlap(a, b))
+				LOOK_DAMAGE(look, "section table: %s %" PRIu32 " and %s %" PRIu32
+					    " lie on each other (offsets %" PRIu64 " and %" PRIu64 ")",
+					    hub_check_kind_name(a->kind), a->index,
+					    hub_check_kind_name(b->kind), b->index, a->offset, b->offset);
+		}
+	}
+}
+
+static void take_damage(struct hub_look *look, const struct err *damage)
+{
+	const size_t len = strlen(look->path);
+	const char *text = damage->text;
+
+	if (!damage->code)
+		return;
+	/* the state names the file itself */
+	if (strncmp(text, look->path, len) == 0 && text[len] == ':')
+		text += len + 1 + (text[len + 1] == ' ');
+	LOOK_DAMAGE(look, "%s", text);
+}
+
+static int read_first_page(struct hub_look *look, struct err *err)
+{
+	_Alignas(8) uint8_t page[HUB_PAGE];
+	struct err damage = { 0 };
+	const ssize_t n = pread(look->fd, page, sizeof(page), 0);
+
+	if (n < 0)
+		return err_set(err, -errno, "%s: cannot be read (%m)", look->path);
+	look->hub.fd = look->fd;
+	look->hub.file_bytes = (uint64_t)look->opened.st_size;
+	const int e = hub_check_header(look->path, page, (size_t)n, look->hub.file_bytes,
+				       &look->hub.header, &damage, err);
+
+	if (e)
+		return e;
+	take_damage(look, &damage);
+	heal_limits(look);
+	check_overlap(look);
+	identify(look);
+	return 0;
+}
+
+int hub_look_open(const char *path, struct hub_look **look, struct err *err)
+{
+	struct hub_look *made = calloc(1, sizeof(*made));
+
+	if (!made)
+		return err_set(err, -ENOMEM, "%s: out of memory", path);
+	made->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	made->path = strdup(path);
+	int e;
+
+	if (made->fd < 0 || fstat(made->fd, &made->opened))
+		e = err_set(err, -errno, "%s: cannot be read (%m)", path);
+	else if (!made->path)
+		e = err_set(err, -ENOMEM, "%s: out of memory", path);
+	else if (!S_ISREG(made->opened.st_mode))
+		e = err_set(err, -EBADMSG, "%s: not a hub file (not even a regular one)", path);
+	else
+		e = read_first_page(made, err);
+	if (e)
+		hub_look_close(made);
+	else
+		*look = made;
+	return e;
+}
+
+void hub_look_close(struct hub_look *look)
+{
+	if (!look)
+		return;
+	if (look->fd >= 0)
+		close(look->fd);
+	free(look->path);
+	free(look);
+}
+
+const char *hub_look_path(const struct hub_look *look)
+{
+	return look->path;
+}
+
+const char *hub_look_boot(const struct hub_look *look)
+{
+	return look->boot;
+}
+
+int64_t hub_look_real_offset_us(const struct hub_look *look)
+{
+	const struct hub_header *h = &look->hub.header;
+
+	return (int64_t)(h->created_real_ns / 1000) - (int64_t)(h->created_ns / 1000);
+}
+
+bool hub_look_is_live(const struct hub_look *look)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	/* asks only: nothing is locked by it */
+	return look->is_this_boot && fcntl(look->fd, F_OFD_GETLK, &lock) == 0 &&
+	       lock.l_type != F_UNLCK;
+}
+
+bool hub_look_is_replaced(const struct hub_look *look)
+{
+	struct stat now;
+
+	return stat(look->path, &now) || now.st_ino != look->opened.st_ino ||
+	       now.st_dev != look->opened.st_dev;
+}
+
+/* ---- words ------------------------------------------------------------------------------------ */
+
+#define DAMAGE(f, ...) say((f)->damage, sizeof((f)->damage), &(f)->damages, __VA_ARGS__)
+
+static const char *copy_text(struct filling *f, const char *bytes, size_t n)
+{
+	char text[640];
+
+	text_printable(text, sizeof(text), bytes, n);
+	const char *made = arena_strdup(&f->st->arena, text);
+
+	f->no_memory |= !made;
+	return made;
+}
+
+static uint64_t shifted(const struct filling *f, uint64_t us)
+{
+	return us ? us + (uint64_t)f->shift_us : 0;
+}
+
+/* A sign of life, not yet shifted. */
+static void alive_at(struct filling *f, uint64_t us)
+{
+	if (us > f->newest_us && us <= f->clock_us)
+		f->newest_us = us;
+}
+
+static uint64_t ms_unshifted(const struct filling *f, uint32_t ms)
+{
+	return hub_time_us(f->created_us, f->clock_us, ms);
+}
+
+static uint64_t ms_time(const struct filling *f, uint32_t ms)
+{
+	return shifted(f, ms_unshifted(f, ms));
+}
+
+/* ... of which it is also a sign of life. */
+static uint64_t ms_alive(struct filling *f, uint32_t ms)
+{
+	const uint64_t us = ms_unshifted(f, ms);
+
+	alive_at(f, us);
+	return shifted(f, us);
+}
+
+static uint64_t ns_time(const struct filling *f, uint64_t ns)
+{
+	return ns / 1000 <= f->clock_us ? shifted(f, ns / 1000) : 0;
+}
+
+/* ---- host and peers ----------------------------------------------------------------------------- */
+
+/* Is it still the process that the file means? */
+static enum state_answer is_alive(const struct hub_look *look, int32_t pid, uint64_t start)
+{
+	struct proc_stat stat;
+
+	if (!look->is_this_boot)
+		return STATE_NO;
+	if (!look->is_this_pidns || pid <= 0)
+		return STATE_UNKNOWN;
+	if (proc_stat(pid, &stat, NULL) || stat.start_ticks != start)
+		return STATE_NO;
+	return stat.state == 'Z' || stat.state == 'X' ? STATE_NO : STATE_YES;
+}
+
+static void fill_host(struct filling *f)
+{
+	const struct hub_header *h = &f->look->hub.header;
+	struct state_hub *hub = f->hub;
+	struct hub_host host;
+	const int e = as_hub_host(&f->look->hub, &host);
+
+	hub->id = h->id;
+	hub->file_version = h->version;
+	hub->writer = copy_text(f, h->writer, sizeof(h->writer));
+	hub->created_us = shifted(f, f->created_us);
+	hub->file_bytes = h->file_bytes;
+	hub->host_pid = h->host_pid;
+	hub->host_start = h->host_start;
+	hub->host_alive = is_alive(f->look, h->host_pid, h->host_start);
+	if (hub->host_alive == STATE_UNKNOWN)
+		hub->host_alive = f->is_live ? STATE_YES : STATE_NO;
+	hub->ring_cells = h->ring_cells;
+	hub->calls_max = h->calls_max;
+	if (e) {
+		DAMAGE(f, "the host's words cannot be read (%s)", strerror(-e));
+		return;
+	}
+	alive_at(f, WORD(host.last_alive_ns) / 1000);
+	hub->last_alive_us = ns_time(f, WORD(host.last_alive_ns));
+	hub->stopping = WORD(host.stopping) != 0;
+	hub->calls_pending = WORD(host.calls_pending);
+	hub->calls_waited = WORD(host.calls_waited);
+	hub->calls_refused = WORD(host.calls_refused);
+	hub->no_space = WORD(host.no_space);
+	hub->no_space_us = ns_time(f, WORD(host.no_space_ns));
+}
+
+/* bits 0..39 time, 40..55 method, 56..63 state */
+static void fill_beat(struct filling *f, uint64_t word, struct state_beat *beat)
+{
+	const unsigned state = (unsigned)(word >> 56);
+	const uint64_t us = hub_time_long_us(f->created_us, f->clock_us,
+					     word & ((UINT64_C(1) << 40) - 1));
+
+	if (state > HUB_BEAT_RUNNING)
+		return;
+	beat->state = (uint8_t)state;
+	beat->method = (uint16_t)(word >> 40);
+	beat->since_us = shifted(f, us);
+	alive_at(f, us);
+}
+
+static void fill_message(struct filling *f, const struct as_message *from, struct state_message *m)
+{
+	*m = (struct state_message){
+		.is_there = from->is_there,
+		.position = from->position,
+		.call = from->call,
+		.len = from->len,
+		.slot = from->slot,
+		.kind = from->kind,
+		.method = from->method,
+	};
+	if (from->is_there)
+		m->time_us = ms_alive(f, from->time_ms);
+}
+
+static void fill_ring(struct filling *f, unsigned peer, unsigned dir, struct state_ring *r)
+{
+	struct as_ring ring;
+	const int e = as_ring_read(&f->look->hub, peer, dir, &f->look->space, &ring);
+	const struct hub_ring *w = &ring.words;
+
+	if (e) {
+		r->damage = e == -ENOENT ? "there is no such ring in the file"
+					 : "the file ends before it";
+		return;
+	}
+	r->head = ring.head;
+	r->tail = ring.tail;
+	r->published = ring.published;
+	r->capacity = ring.capacity;
+	r->read = WORD(w->taken);
+	r->bytes = WORD(w->bytes);
+	r->sending_tid = WORD(w->sending);
+	r->bells = WORD(w->bells);
+	r->bell_head = WORD(w->bell_head);
+	r->bell_us = ms_alive(f, WORD(w->bell_ms));
+	r->take_us = ms_alive(f, WORD(w->take_ms));
+	r->sleeps = WORD(w->sleeps);
+	r->full = WORD(w->full);
+	r->full_waits = WORD(w->full_waits);
+	r->rescues = WORD(w->rescues);
+	r->refused = WORD(w->refused);
+	if (ring.damage[0]) {
+		r->damage = copy_text(f, ring.damage, sizeof(ring.damage));
+	} else {
+		r->waiting = ring.waiting;
+		fill_message(f, &ring.oldest, &r->oldest);
+		fill_message(f, &ring.newest, &r->newest);
+	}
+	r->written = r->read + r->waiting;
+}
+
+static void check_peer(struct filling *f, unsigned i, const struct hub_peer *p)
+{
+	const struct hub_section *s = as_hub_section(&f->look->hub, HUB_SECTION_PEERS, 0);
+	const uint64_t at = s->offset + i * s->stride;
+
+	if (WORD(p->state) > HUB_PEER_QUARANTINED)
+		DAMAGE(f, "peer %u: state %" PRIu32 " does not exist (at offset %" PRIu64 ")", i,
+		       WORD(p->state), at);
+	else if (p->id != i)
+		DAMAGE(f, "peer %u: its entry says %u (at offset %" PRIu64 ")", i, p->id,
+		       at + offsetof(struct hub_peer, id));
+}
+
+static void fill_peer(struct filling *f, unsigned i, const struct hub_peer *from)
+{
+	struct state_peer *p = state_add_peer(f->st, f->hub, i);
+
+	if (!p) {
+		f->no_memory = true;
+		return;
+	}
+	check_peer(f, i, from);
+	p->name = copy_text(f, from->name, sizeof(from->name));
+	p->pid = from->pid;
+	p->start = from->start;
+	p->state = WORD(from->state);
+	p->alive = is_alive(f->look, from->pid, from->start);
+	p->incarnation = from->incarnation;
+	p->restarts = from->restarts;
+	p->exit_status = from->exit_status;
+	p->started_us = ns_time(f, from->started_ns);
+	p->died_us = ns_time(f, from->died_ns);
+	alive_at(f, from->started_ns / 1000);
+	alive_at(f, from->died_ns / 1000);
+	fill_beat(f, WORD(from->beat), &p->beat);
+	fill_beat(f, WORD(from->host_beat), &p->host_beat);
+	p->loop_tid = WORD(from->loop_tid);
+	p->host_tid = WORD(from->host_asleep_tid);
+	p->flag = WORD(from->peer_asleep);
+	p->host_flag = WORD(from->host_asleep);
+	p->flag_us = ms_alive(f, WORD(from->peer_asleep_ms));
+	p->host_flag_us = ms_alive(f, WORD(from->host_asleep_ms));
+	p->calls_pending = WORD(from->calls_pending);
+	p->slots_held = WORD(from->slots_held);
+	p->alloc_failed = WORD(from->alloc_failed);
+	p->host_alloc_failed = WORD(from->host_alloc_failed);
+	p->handled = WORD(from->handled);
+	if (i == 0)
+		return; /* the host has no rings of its own */
+	fill_ring(f, i, HUB_RECV, &p->ring[HUB_RECV]);
+	fill_ring(f, i, HUB_SEND, &p->ring[HUB_SEND]);
+}
+
+static void fill_peers(struct filling *f)
+{
+	const unsigned n = as_hub_peers(&f->look->hub);
+	struct hub_peer peer;
+
+	if (!n)
+		DAMAGE(f, "there is no table of peers");
+	for (unsigned i = 0; i < n && !f->no_memory; i++) {
+		const int e = as_hub_peer(&f->look->hub, i, &peer);
+
+		if (e) {
+			DAMAGE(f, "peer %u and those after it cannot be read (%s)", i,
+			       e == -ENODATA ? "the file ends before" : strerror(-e));
+			return;
+		}
+		if (WORD(peer.state) != HUB_PEER_UNUSED)
+			fill_peer(f, i, &peer);
+	}
+}
+
+/* ---- slots ---------------------------------------------------------------------------------------- */
+
+static int by_time(uint64_t a, uint64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int by_slot_time(const void *a, const void *b)
+{
+	return by_time(((const struct state_slot *)a)->time_us, ((const struct state_slot *)b)->time_us);
+}
+
+static int by_call_time(const void *a, const void *b)
+{
+	return by_time(((const struct state_call *)a)->started_us,
+		       ((const struct state_call *)b)->started_us);
+}
+
+/* Not free, and no longer young: 0 as time is an age that nobody knows. */
+static bool is_listed(const struct filling *f, const struct hub_slot *slot)
+{
+	const uint64_t word = WORD(slot->word);
+	const uint64_t us = ms_unshifted(f, WORD(slot->time_ms));
+
+	return HUB_SLOT_STATE(word) != HUB_SLOT_FREE && as_slot_is_sane(&f->look->hub, word) &&
+	       us + YOUNG_US <= f->newest_us;
+}
+
+static struct state_slot slot_of(const struct filling *f, unsigned klass, uint32_t index,
+				 const struct hub_slot *slot)
+{
+	const uint64_t word = WORD(slot->word);
+
+	return (struct state_slot){
+		.klass = klass,
+		.index = index,
+		.slot_state = (uint8_t)HUB_SLOT_STATE(word),
+		.direction = (uint8_t)HUB_SLOT_DIRECTION(word),
+		.peer = (uint16_t)HUB_SLOT_PEER(word),
+		.incarnation = (uint16_t)HUB_SLOT_INCARNATION(word),
+		.generation = HUB_SLOT_GENERATION(word),
+		.time_us = ms_time(f, WORD(slot->time_ms)),
+		.bytes = WORD(slot->bytes),
+		.call = WORD(slot->call),
+		.method = WORD(slot->method),
+	};
+}
+
+/*
+ * A list that only keeps its oldest. There may be a million of them, of which 256 are shown.
+ * More than LIST elements are never held: then the youngest are dropped.
+ */
+enum { LIST = 4096 };
+
+static void keep_oldest(void *all, size_t *n, size_t element, size_t most,
+			int (*compare)(const void *, const void *))
+{
+	if (*n)
+		qsort(all, *n, element, compare);
+	if (*n > most)
+		*n = most;
+}
+
+static void add_slot(struct filling *f, const struct state_slot *slot)
+{
+	struct state_hub *hub = f->hub;
+
+	if (ARENA_GROW(&f->st->arena, hub->slot, hub->slots, hub->slots_room))
+		f->no_memory = true;
+	else
+		hub->slot[hub->slots++] = *slot;
+}
+
+static void fill_slots(struct filling *f, unsigned klass)
+{
+	FREES struct state_slot *all = NULL;
+	size_t n = 0, room = 0;
+	struct as_ring_walk walk;
+	const struct hub_slot *slot;
+	uint32_t index;
+
+	if (as_slots_begin(&walk, &f->look->hub, klass, &f->look->space))
+		return; /* said by as_class_read() */
+	while (as_slots_next(&walk, &slot, &index) == 1) {
+		if (!is_listed(f, slot))
+			continue;
+		if (n == LIST)
+			keep_oldest(all, &n, sizeof(*all), HUB_LOOK_SLOTS, by_slot_time);
+		if (!GROW(all, n, room)) {
+			f->no_memory = true;
+			return;
+		}
+		all[n++] = slot_of(f, klass, index, slot);
+	}
+	keep_oldest(all, &n, sizeof(*all), HUB_LOOK_SLOTS, by_slot_time);
+	for (size_t i = 0; i < n && !f->no_memory; i++)
+		add_slot(f, &all[i]);
+}
+
+static void fill_owners(struct filling *f, const struct as_class *from, struct state_class *class)
+{
+	if (!from->owners)
+		return;
+	class->owner = arena_take(&f->st->arena, from->owners * sizeof(*class->owner));
+	if (!class->owner) {
+		f->no_memory = true;
+		return;
+	}
+	for (unsigned i = 0; i < from->owners; i++)
+		class->owner[class->owners++] = (struct state_owner){
+			.peer = from->owner[i].peer,
+			.incarnation = from->owner[i].incarnation,
+			.direction = from->owner[i].direction,
+			.slot_state = from->owner[i].state,
+			.n = from->owner[i].n,
+			.oldest_us = ms_time(f, from->owner[i].oldest_ms),
+		};
+}
+
+static void check_class(struct filling *f, unsigned i, const struct as_class *k)
+{
+	const struct hub_section *s = as_hub_section(&f->look->hub, HUB_SECTION_SLOTS, i);
+	const uint32_t bytes = k->words.bytes;
+	char size[UNITS_TEXT];
+
+	if (k->damage[0])
+		DAMAGE(f, "class %u: %s", i, k->damage);
+	if (!bytes || (bytes & (bytes - 1)))
+		DAMAGE(f, "class %u: slots of %" PRIu32 " bytes (a power of two is legal)", i, bytes);
+	if (k->slots > k->words.slots_max)
+		DAMAGE(f, "class %u: %" PRIu32 " slots published, %" PRIu32 " at most", i, k->slots,
+		       k->words.slots_max);
+	if (k->bad)
+		DAMAGE(f, "class %s: %" PRIu32 " slot word%s no sense, the first is slot %" PRIu32
+		       " (at offset %" PRIu64 ")",
+		       units_class(size, bytes), k->bad, k->bad == 1 ? " makes" : "s make",
+		       k->first_bad, s ? s->offset + k->first_bad * s->stride : 0);
+}
+
+static void fill_class(struct filling *f, unsigned i)
+{
+	struct as_class k;
+	struct state_hub *hub = f->hub;
+	const int e = as_class_read(&f->look->hub, i, &f->look->space, &k);
+
+	if (e) {
+		DAMAGE(f, "class %u cannot be read (%s)", i,
+		       e == -ENOENT ? "its table is missing or misshapen" : "the file ends before");
+		return;
+	}
+	if (ARENA_GROW(&f->st->arena, hub->klass, hub->classes, hub->classes_room)) {
+		f->no_memory = true;
+		return;
+	}
+	check_class(f, i, &k);
+	struct state_class *class = &hub->klass[hub->classes++];
+
+	class->index = i;
+	class->bytes = k.words.bytes;
+	class->slots = k.slots;
+	class->slots_max = k.words.slots_max;
+	memcpy(class->count, k.count, sizeof(class->count));
+	class->bad = k.bad;
+	class->waiters = WORD(k.words.waiters);
+	class->claims = WORD(k.words.claims);
+	class->failed = WORD(k.words.failed);
+	class->no_space = WORD(k.words.no_space);
+	fill_owners(f, &k, class);
+	fill_slots(f, i);
+}
+
+static void fill_classes(struct filling *f)
+{
+	const unsigned n = f->look->hub.header.classes;
+
+	f->hub->slots_listed = true;
+	for (unsigned i = 0; i < n && !f->no_memory; i++)
+		fill_class(f, i);
+}
+
+/* ---- calls ---------------------------------------------------------------------------------------- */
+
+/* An entry that is just being filled or reused says so by its generation. */
+static bool is_whole(const struct hub_call *call)
+{
+	return HUB_CALL_GENERATION(WORD(call->word)) == call->id >> 16 &&
+	       HUB_CALL_STATE(WORD(call->word)) <= HUB_CALL_CANCELLED;
+}
+
+static struct state_call call_of(const struct filling *f, unsigned by, const struct hub_call *call)
+{
+	const uint64_t word = WORD(call->word);
+
+	return (struct state_call){
+		.by = (uint16_t)by,
+		.id = call->id,
+		.call_state = (uint8_t)HUB_CALL_STATE(word),
+		.peer = by ? 0 : (uint16_t)HUB_CALL_PEER(word),
+		.method = call->method,
+		.enqueued_peer = call->enqueued_peer,
+		.enqueued_at = call->enqueued_at,
+		.started_us = ns_time(f, call->started_ns),
+		.tid = call->caller_tid,
+		.deadline_ms = call->deadline_ms,
+		.bytes = call->bytes,
+		.for_call = call->for_call,
+		.for_peer = call->for_peer,
+	};
+}
+
+static void add_call(struct filling *f, const struct state_call *call)
+{
+	struct state_hub *hub = f->hub;
+
+	if (ARENA_GROW(&f->st->arena, hub->call, hub->calls, hub->calls_room))
+		f->no_memory = true;
+	else
+		hub->call[hub->calls++] = *call;
+}
+
+static void fill_calls_of(struct filling *f, unsigned by)
+{
+	FREES struct state_call *all = NULL;
+	size_t n = 0, room = 0;
+	struct as_ring_walk walk;
+	const struct hub_call *call;
+
+	if (as_calls_begin(&walk, &f->look->hub, by, &f->look->space))
+		return;
+	while (as_calls_next(&walk, &call) == 1) {
+		if (!is_whole(call))
+			continue;
+		if (n == LIST)
+			keep_oldest(all, &n, sizeof(*all), HUB_LOOK_CALLS, by_call_time);
+		if (!GROW(all, n, room)) {
+			f->no_memory = true;
+			return;
+		}
+		all[n++] = call_of(f, by, call);
+	}
+	keep_oldest(all, &n, sizeof(*all), HUB_LOOK_CALLS, by_call_time);
+	for (size_t i = 0; i < n && !f->no_memory; i++)
+		add_call(f, &all[i]);
+}
+
+static void fill_calls(struct filling *f)
+{
+	fill_calls_of(f, 0);
+	for (size_t i = 0; i < f->hub->peers && !f->no_memory; i++)
+		if (f->hub->peer[i].id)
+			fill_calls_of(f, f->hub->peer[i].id);
+}
+
+/* ---- the hub -------------------------------------------------------------------------------------- */
+
+/* Times in the file lie before this. */
+static uint64_t clock_of(const struct hub_look *look, uint64_t created_us)
+{
+	struct hub_host host;
+	uint64_t last_us = created_us;
+
+	if (look->is_this_boot)
+		return mono_us();
+	/* another boot's clock: 24 days of the hub's life are beyond doubt, and what follows the
+	   last stamp of its host */
+	if (!as_hub_host(&look->hub, &host) && WORD(host.last_alive_ns) / 1000 > last_us)
+		last_us = WORD(host.last_alive_ns) / 1000;
+	return last_us + UINT64_C(24) * 86400 * 1000000;
+}
+
+static void tell_damage(struct filling *f)
+{
+	const char *first = f->look->damages ? f->look->damage : f->damage;
+	const unsigned n = f->look->damages + f->damages;
+
+	if (n == 1)
+		f->hub->damage = copy_text(f, first, sizeof(f->damage));
+	else if (n > 1)
+		f->hub->damage = arena_printf(&f->st->arena, "%s; and %u more", first, n - 1);
+}
+
+int hub_look_fill(struct hub_look *look, struct state *st, enum state_source source, int64_t shift_us)
+{
+	struct state_hub *hub = state_add_hub(st);
+	struct filling f = {
+		.look = look,
+		.st = st,
+		.hub = hub,
+		.shift_us = shift_us,
+		.created_us = look->hub.header.created_ns / 1000,
+		.is_live = hub_look_is_live(look),
+	};
+
+	if (!hub)
+		return -ENOMEM;
+	hub->path = arena_strdup(&st->arena, look->path);
+	hub->source = source;
+	f.clock_us = clock_of(look, f.created_us);
+	f.newest_us = f.created_us < f.clock_us ? f.created_us : f.clock_us;
+	fill_host(&f);
+	fill_peers(&f);
+	if (f.is_live)
+		f.newest_us = mono_us();
+	fill_classes(&f);
+	fill_calls(&f);
+	tell_damage(&f);
+	hub->seen_us = shifted(&f, f.newest_us);
+	return f.no_memory || !hub->path ? -ENOMEM : 0;
+}
+
+uint64_t hub_look_bell(const struct hub_look *look, unsigned peer, unsigned dir)
+{
+	struct hub_peer entry;
+
+	if (as_hub_peer(&look->hub, peer, &entry))
+		return 0;
+	return dir == HUB_RECV ? entry.peer_bell_inode : entry.host_bell_inode;
+}
