@@ -147,7 +147,8 @@ struct state_hub {
 	uint64_t calls_waited, calls_refused;
 	uint64_t no_space, no_space_us; /* times its filesystem had no room, and when last */
 	bool stopping;
-	const char *damage;      /* NULL, or why the whole file cannot be believed */
+	const char *damage;      /* NULL, or what is wrong with its header, tables or slot words;
+				    what stands here was read all the same, with care */
 	bool carried;            /* classes, slots, calls and the host's words are as last seen;
 				    each peer says it for itself */
 	struct state_peer *peer; /* in order of id; entry 0 need not be the host */
