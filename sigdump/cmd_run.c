@@ -1,0 +1,121 @@
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/as/as_signal.h"
+#include "lib/base/library.h"
+#include "sigdump/cmd.h"
+#include "sigdump/program.h"
+
+enum { OPT_FEED = 1, OPT_SIGNAL, OPT_NO_CHILDREN };
+
+static const struct opt options[] = {
+	{ 0, "feed", "DIR", "Output", "directory of the feeds (default: the state directory)", OPT_FEED },
+	{ 0, "signal", "SIG", "Target", "signal that asks for a dump (default USR1), or off", OPT_SIGNAL },
+	{ 0, "no-children", NULL, "Target", "only this program, not what it starts", OPT_NO_CHILDREN },
+	{ 0, NULL, NULL, NULL, NULL, 0 },
+};
+
+const struct opt_page cmd_run_page = {
+	.tool = "sigdump run",
+	.does = "start a program with libsigdump.so, by becoming it",
+	.usage = "[OPTIONS] -- COMMAND [ARG...]",
+	.examples = "sigdump run -- ./server -p 80           then: kill -USR1 PID, or sigdump dump -p PID\n"
+		    "sigdump run --feed /srv/feeds -- redis-server\n"
+		    "sigdump run --signal RTMIN+3 -- node app.js   (node uses SIGUSR1 itself)\n",
+	.options = options,
+};
+
+static int set_signal(const char *name, struct err *err)
+{
+	const int sig = as_signal_number(name);
+
+	if (strcmp(name, "off") != 0 && (sig < 0 || sig == SIGKILL || sig == SIGSTOP)) {
+		err_set(err, -EINVAL, "--signal %s: not a signal that can be caught", name);
+		return err_next(err, "a name as of `kill -l` (USR1, RTMIN+3), a number, or off");
+	}
+	setenv("SHMSCOPE_SIGNAL", name, 1);
+	return 0;
+}
+
+static int set_feed(const char *dir, struct err *err)
+{
+	if (!*dir)
+		return err_set(err, -EINVAL, "--feed: an empty path is no directory");
+	setenv("SHMSCOPE_FEED", dir, 1);
+	return 0;
+}
+
+/* Puts the library in front of what is preloaded already. */
+static int preload(struct err *err)
+{
+	char path[PATH_MAX], list[2 * PATH_MAX];
+	const char *others = getenv("LD_PRELOAD");
+
+	const int code = library_find(path, sizeof(path), err);
+	if (code)
+		return code;
+	const int n = snprintf(list, sizeof(list), "%s%s%s", path, others && *others ? ":" : "",
+			       others ? others : "");
+	if ((size_t)n >= sizeof(list))
+		return err_set(err, -E2BIG, "LD_PRELOAD: longer than %zu bytes", sizeof(list));
+	setenv("LD_PRELOAD", list, 1);
+	return 0;
+}
+
+static int become(char **command, struct err *err)
+{
+	char path[PATH_MAX];
+
+	int code = program_find(command[0], path, sizeof(path), err);
+	if (code)
+		return code == -ENOENT ? CMD_NOT_FOUND : CMD_NOT_STARTED;
+	code = program_check(path, err);
+	if (!code)
+		code = preload(err);
+	if (code)
+		return CMD_NOT_STARTED;
+	execvp(path, command); /* it has a slash in it; a script without "#!" goes to the shell */
+	err_set(err, -errno, "%s: cannot be started (%m)", path);
+	return CMD_NOT_STARTED;
+}
+
+static int set_option(int id, const char *arg, struct err *err)
+{
+	switch (id) {
+	case OPT_FEED:
+		return set_feed(arg, err);
+	case OPT_SIGNAL:
+		return set_signal(arg, err);
+	default:
+		setenv("SHMSCOPE_NO_CHILDREN", "1", 1);
+		return 0;
+	}
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct opt_walk w;
+	struct err err;
+	int id, code;
+
+	opt_begin(&w, &cmd_run_page, argc, argv);
+	w.stop_early = 1;
+	while ((id = opt_next(&w, &err)) != OPT_END) {
+		if (cmd_common(id, &cmd_run_page, &err, &code))
+			return code;
+		if (set_option(id, w.arg, &err))
+			return cmd_fail(&err, CMD_USAGE);
+	}
+	if (!w.operands) {
+		err_set(&err, -EINVAL, "no command given");
+		err_next(&err, "sigdump run -- COMMAND [ARG...]");
+		return cmd_fail(&err, CMD_USAGE);
+	}
+	argv[w.operands + 1] = NULL;
+	code = become(argv + 1, &err);
+	return cmd_fail(&err, code);
+}

@@ -1,0 +1,220 @@
+#include "sigdump/outside.h"
+
+#include <errno.h>
+#include <elf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "lib/as/as_peek.h"
+#include "lib/as/as_sys.h"
+
+enum { TIDS = 65536, OUT = 65536, STACK = 65536, STOP_NS = 200000000 };
+
+struct look {
+	struct as_peek peek;
+	struct as_record record;
+	struct as_thread thread;
+	struct as_record_done done;
+	bool read_only;
+	pid_t dumper; /* the library's own thread there; 0 */
+	size_t tids;
+	pid_t tid[TIDS]; /* negative: was running */
+	char out[OUT];
+	uint8_t stack[STACK];
+};
+
+static void tell(struct look *l, const char *captured, bool disturbed, const char *reason)
+{
+	const bool own = l->thread.tid == l->dumper;
+
+	l->done.threads += !own;
+	l->done.captured += l->thread.frames != 0;
+	l->done.disturbed += disturbed;
+	as_record_thread(&l->record, &l->peek, &l->thread,
+			 &(struct as_record_how){ .own = own,
+						  .captured = captured,
+						  .disturbed = disturbed,
+						  .reason = reason });
+}
+
+static const char *reason_of(const struct as_thread *t)
+{
+	switch (t->error) {
+	case -ENODATA:
+		return "no user stack (it is ending, or works for the kernel)";
+	case -EACCES:
+	case -EPERM:
+		return "not allowed to read its registers";
+	default:
+		return "its registers could not be read";
+	}
+}
+
+static void tell_peeked(struct look *l)
+{
+	const bool has = l->thread.frames != 0;
+
+	tell(l, has ? "peek" : "proc", false, has ? NULL : reason_of(&l->thread));
+}
+
+/* ---- threads that run ------------------------------------------------------------------------ */
+
+/*
+ * Waits until the thread has stopped: -1 when it does not in time; 0 in our own stop; else the
+ * signal that it was about to get and that has to be handed on.
+ */
+static int wait_stopped(pid_t tid)
+{
+	const uint64_t until = as_sys_clock_ns(CLOCK_MONOTONIC) + STOP_NS;
+	const struct timespec pause = { 0, 20000 };
+	int status;
+
+	while (as_sys_clock_ns(CLOCK_MONOTONIC) < until) {
+		const int got = as_sys_wait4(tid, &status, __WALL | WNOHANG);
+		if (got < 0 || (got == tid && !WIFSTOPPED(status)))
+			return -1;
+		if (got == tid)
+			return status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
+		nanosleep(&pause, NULL);
+	}
+	return -1;
+}
+
+/* Registers and the start of the stack, while it is stopped. */
+static bool copy_stopped(struct look *l, pid_t tid, struct as_regs *regs, uint64_t *addr, size_t *n)
+{
+	struct user_regs_struct user;
+	const struct iovec set = { &user, sizeof(user) };
+
+	if (as_sys_ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, (void *)&set) < 0)
+		return false;
+	as_regs_of_ptrace(regs, &user);
+	*addr = user.rsp & ~UINT64_C(63);
+	const struct iovec to = { l->stack, STACK };
+	const struct iovec from = { (void *)(uintptr_t)*addr, STACK };
+	const ssize_t got = as_sys_process_vm_readv(tid, &to, 1, &from, 1);
+	*n = got > 0 ? (size_t)got : 0;
+	return got > 0;
+}
+
+/* Stops one thread, copies what unwinding needs, lets it go on. NULL, or why it did not work. */
+static const char *stop_and_copy(struct look *l, pid_t tid, struct as_regs *regs, uint64_t *addr,
+				 size_t *n)
+{
+	const long err = as_sys_ptrace(PTRACE_SEIZE, tid, NULL, NULL);
+
+	if (err)
+		return err == -ESRCH ? "it ended" : "running, and ptrace is not allowed";
+	as_sys_ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+	const int sig = wait_stopped(tid);
+	const bool copied = sig >= 0 && copy_stopped(l, tid, regs, addr, n);
+	as_sys_ptrace(PTRACE_DETACH, tid, NULL, (void *)(intptr_t)(sig > 0 ? sig : 0));
+	return copied ? NULL : "running, and it did not stop in time";
+}
+
+static void look_at_running(struct look *l, pid_t tid)
+{
+	struct as_thread *t = &l->thread;
+	struct as_regs regs;
+	uint64_t addr;
+	size_t n;
+
+	/* a last look may find it blocked after all; then nobody needs to be stopped */
+	as_peek_thread(&l->peek, tid, t);
+	if (t->captured == AS_CAPTURED_GONE)
+		return;
+	if (t->captured != AS_CAPTURED_RUNNING) {
+		tell_peeked(l);
+		return;
+	}
+	t->frames = 0;
+	if (l->read_only) {
+		tell(l, "proc", false, "running; --read-only stops nobody");
+		return;
+	}
+	const char *reason = stop_and_copy(l, tid, &regs, &addr, &n);
+	if (!reason) {
+		as_peek_copy(&l->peek, &regs, addr, l->stack, n, t);
+		t->nr = -1;
+		t->moved = false;
+	}
+	tell(l, reason ? "proc" : "ptrace", !reason, reason);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+static void look_at_threads(struct look *l)
+{
+	as_proc_tids(l->peek.proc_fd, l->tid, TIDS, &l->tids);
+	for (size_t i = 0; i < l->tids; i++) {
+		as_peek_thread(&l->peek, l->tid[i], &l->thread);
+		if (l->thread.captured == AS_CAPTURED_RUNNING)
+			l->tid[i] = -l->tid[i];
+		else if (l->thread.captured != AS_CAPTURED_GONE)
+			tell_peeked(l);
+	}
+	for (size_t i = 0; i < l->tids; i++)
+		if (l->tid[i] < 0)
+			look_at_running(l, -l->tid[i]);
+}
+
+static uint64_t random_id(void)
+{
+	uint64_t v = 0;
+
+	as_sys_getrandom(&v, sizeof(v), 0);
+	return v ? v : 1;
+}
+
+static int write_records(struct look *l, const struct target *t, uint64_t family)
+{
+	const char *const caps[] = { "peek", l->read_only ? NULL : "ptrace", NULL };
+	const uint64_t image = t->found.has_page ? t->found.page.image : random_id();
+
+	as_record_feed(&l->record, &(struct as_record_about){ .proc_fd = l->peek.proc_fd,
+							      .pid = t->pid,
+							      .image = image,
+							      .outside = true,
+							      .caps = caps });
+	as_record_dump(&l->record, family, "outside", as_sys_getpid(), NULL);
+	as_peek_refresh(&l->peek);
+	look_at_threads(l);
+	return as_record_done(&l->record, &l->done);
+}
+
+static int refused(const struct target *t, int code, struct err *err)
+{
+	errno = -code;
+	err_set(err, code, "pid %d (%s): cannot be looked at (%m)", (int)t->pid, t->name);
+	if (code == -EPERM || code == -EACCES)
+		err_next(err, "run as its user, or as root");
+	return code;
+}
+
+int outside_look(const struct target *t, uint64_t family, bool read_only, int fd,
+		 struct outside_result *result, struct err *err)
+{
+	struct look *l = mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			      -1, 0);
+
+	if (l == MAP_FAILED)
+		return err_set(err, -ENOMEM, "pid %d (%s): out of memory", (int)t->pid, t->name);
+	if (t->found.has_page)
+		/* relaxed: a private copy */
+		l->dumper = atomic_load_explicit(&t->found.page.dumper, memory_order_relaxed);
+	l->read_only = read_only;
+	l->done.began_us = as_record_now_us();
+	as_record_init(&l->record, l->out, OUT, fd);
+	int code = as_peek_init(&l->peek, t->pid);
+	if (code)
+		code = refused(t, code, err);
+	else
+		code = write_records(l, t, family);
+	as_peek_fini(&l->peek);
+	*result = (struct outside_result){ l->done.threads, l->done.captured, l->done.disturbed };
+	munmap(l, sizeof(*l));
+	return code;
+}

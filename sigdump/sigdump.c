@@ -1,0 +1,86 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sigdump/cmd.h"
+
+static const struct opt no_options[] = { { 0, NULL, NULL, NULL, NULL, 0 } };
+
+static const struct opt_page page = {
+	.tool = "sigdump",
+	.does = "stacks and transport state of running programs, also of those that hang",
+	.usage = "run [OPTIONS] -- COMMAND [ARG...]\n"
+		 "dump [-p PID... | -H HUB | -a] [OPTIONS]\n"
+		 "list [OPTIONS]\n"
+		 "status -p PID [OPTIONS]",
+	.examples = "sigdump run -- ./server -p 80     start a program with the library\n"
+		    "sigdump dump -p 4112              what is each of its threads doing?\n"
+		    "sigdump dump -H /dev/shm/app.hub  the same for a host and all its peers\n",
+	.options = no_options,
+};
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "run", cmd_run },
+	{ "dump", cmd_dump },
+	{ "list", cmd_list },
+	{ "status", cmd_status },
+};
+
+int cmd_fail(const struct err *err, int code)
+{
+	err_print(stderr, "sigdump", "error", err);
+	return code;
+}
+
+bool cmd_common(int id, const struct opt_page *p, const struct err *err, int *code)
+{
+	switch (id) {
+	case OPT_HELP:
+	case OPT_HELP_SHORT:
+		opt_help(stdout, p, id == OPT_HELP_SHORT);
+		*code = CMD_DONE;
+		return true;
+	case OPT_VERSION:
+		opt_version(stdout, p);
+		*code = CMD_DONE;
+		return true;
+	case OPT_WRONG:
+		*code = cmd_fail(err, CMD_USAGE);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int without_command(int argc, char **argv)
+{
+	struct opt_walk w;
+	struct err err;
+	int code;
+
+	opt_begin(&w, &page, argc, argv);
+	w.stop_early = 1;
+	if (cmd_common(opt_next(&w, &err), &page, &err, &code))
+		return code;
+	err_set(&err, -EINVAL, "no command given");
+	err_next(&err, "one of run, dump, list, status; `sigdump --help` explains them");
+	return cmd_fail(&err, CMD_USAGE);
+}
+
+int main(int argc, char **argv)
+{
+	struct err err;
+
+	if (argc < 2 || argv[1][0] == '-')
+		return without_command(argc, argv);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	err_set(&err, -EINVAL, "%s: no such command", argv[1]);
+	err_next(&err, "one of run, dump, list, status; `sigdump --help` explains them");
+	return cmd_fail(&err, CMD_USAGE);
+}

@@ -1,0 +1,72 @@
+/*
+ * target - a process that shall be dumped: what is known of it, and asking its dumper.
+ */
+#ifndef SHMSCOPE_SIGDUMP_TARGET_H
+#define SHMSCOPE_SIGDUMP_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/as/as_control.h"
+#include "lib/as/as_proc.h"
+#include "lib/base/err.h"
+
+enum { TARGET_NAME = 64 };
+
+struct target {
+	pid_t pid;
+	int proc_fd;
+	char name[TARGET_NAME];         /* as registered, else its comm; printable */
+	struct as_proc_stat stat;
+	struct as_control_found found;
+	int find_error;                 /* of as_control_find(), 0 */
+	struct as_control_link link;
+	bool is_open;                   /* link can be used */
+	bool asked;                     /* by us, with `ticket` */
+	bool told;                      /* by its parent's dumper */
+	uint32_t ticket;
+	bool answered;
+	struct as_control answer;       /* the page when it had answered */
+};
+
+/*
+ * target_init - look at a process. t filled; target_fini() it.
+ * Returns 0 (what the control page is about stands in find_error); -ESRCH, -EACCES.
+ * Safety: one-owner.
+ */
+int target_init(struct target *t, pid_t pid, struct err *err);
+void target_fini(struct target *t);
+
+/* target_is_stopped - it is stopped or traced: its dumper cannot run. Safety: one-owner. */
+bool target_is_stopped(const struct target *t);
+
+/*
+ * target_ask - ask its dumper for a dump that carries `family`.
+ * Returns 0; -ENOENT when it has no dumper; -ESTALE, -EACCES, ... with err set.
+ * Safety: one-owner.
+ */
+int target_ask(struct target *t, uint64_t family, struct err *err);
+
+/*
+ * target_wait - until it has answered with a dump of this family, was found dead, or
+ * `deadline_ns` of CLOCK_MONOTONIC has passed.
+ * Returns 0 with t->answer set; -ETIMEDOUT or -ESRCH with err saying what is known.
+ * Safety: one-owner; blocks.
+ */
+int target_wait(struct target *t, uint64_t family, uint64_t deadline_ns, uint64_t began_ns,
+		struct err *err);
+
+/* A growing list of them. */
+struct targets {
+	struct target *list;
+	size_t n, room;
+};
+
+/* targets_add - unless it is in the list. Returns the new one; NULL with err set when it could
+ * not be looked at, NULL with err->code 0 when it was there. Safety: one-owner. */
+struct target *targets_add(struct targets *all, pid_t pid, struct err *err);
+void targets_fini(struct targets *all);
+
+#endif
