@@ -21,7 +21,7 @@
  *   exe, uid, writer (version), segment, by ("self" or "outside"), mono_us, real_us,
  *   caps (array of strings: what could be used: "peek", "schedstat", "pidfd_getfd", ...)
  * module  dictionary: m, path, build_id (hex text or null), bias ("0x"), start, end ("0x"),
- *   kind ("file", "vdso", "jit", "deleted")
+ *   kind ("file", "deleted", "vdso", "jit")
  * stack   dictionary: s, frames ([[m,"0x..",flags?]...], innermost first), end (why it ends:
  *   "bottom", "truncated", "no-cfi", "unreadable", "loop", "limit")
  *   Both are written before they are first referred to, again in each file of a rotation. A
@@ -37,7 +37,8 @@
  *   peer (own id; 0 for the host), host_pid, host_start, created_us, created_real_us, file_bytes,
  *   version (of the format), writer (of the file), ring_cells, calls_max, calls_pending,
  *   last_alive_us, stopping, no_space, no_space_us (when last), calls_waited, calls_refused,
- *   error (null, or why this hub could not be read: then nothing else of it follows)
+ *   error (null, or what is wrong with the file; with nothing but path and role beside it, this
+ *   hub could not be read at all)
  * peer    d, look, h, peer, name, pid, start, state ("starting", "live", "leaving", "dead",
  *   "gone", "quarantined"), incarnation, exit_status, started_us, died_us, loop_tid,
  *   beat ("asleep", "handler", "running" or null), beat_method, beat_ms,
