@@ -26,8 +26,8 @@
 #include "lib/base/units.h"
 #include "lib/hub/hub_check.h"
 #include "lib/proc/proc_ident.h"
-#include "lib/proc/proc_stat.h"
 #include "lib/state/hub_time.h"
+#include "lib/state/process_look.h"
 
 /* Slots and calls that are younger are on their way, not stuck. */
 static const uint64_t YOUNG_US = 1000000;
@@ -333,15 +333,11 @@ static uint64_t ns_time(const struct filling *f, uint64_t ns)
 /* Is it still the process that the file means? */
 static enum state_answer is_alive(const struct hub_look *look, int32_t pid, uint64_t start)
 {
-	struct proc_stat stat;
-
 	if (!look->is_this_boot)
 		return STATE_NO;
 	if (!look->is_this_pidns || pid <= 0)
 		return STATE_UNKNOWN;
-	if (proc_stat(pid, &stat, NULL) || stat.start_ticks != start)
-		return STATE_NO;
-	return stat.state == 'Z' || stat.state == 'X' ? STATE_NO : STATE_YES;
+	return process_look_is_alive(pid, start) ? STATE_YES : STATE_NO;
 }
 
 static void fill_host(struct filling *f)

@@ -178,6 +178,7 @@ struct state_stack {
 	struct state_frame *frame; /* innermost first; names come from state_symbolize(), symbolize.h */
 	size_t frames;
 	const char *end;           /* why it ends; NULL: at the bottom */
+	bool named;                /* state_symbolize() was here */
 	uint64_t hash;             /* equal stacks have equal hashes */
 	unsigned count;            /* threads that have it */
 };

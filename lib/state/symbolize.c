@@ -1,0 +1,119 @@
+#include "lib/state/symbolize.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/state/wait.h"
+
+struct naming {
+	struct state *st;
+	struct sym_cache *cache;
+	struct state_frame *out; /* of the stack at hand; NULL while they are counted */
+	size_t n;
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static struct sym_module *module_of(const struct naming *w, const struct state_frame *f, int32_t pid)
+{
+	const struct sym_want want = {
+		.path = f->path ? f->path : "",
+		.build_id = f->build_id,
+		.source = pid ? "the process" : "the feed",
+		.pid = pid,
+	};
+
+	return sym_module(w->cache, &want);
+}
+
+/* The text of a name lives as long as the cache, which may be less than what quotes the state. */
+static int put(struct naming *w, const struct state_frame *f, const struct sym_frame *s)
+{
+	struct state_frame *to = &w->out[w->n];
+
+	*to = *f;
+	to->line = (int)s->line;
+	to->inlined = s->inlined;
+	to->function = arena_strdup(&w->st->arena, s->function);
+	to->file = arena_strdup(&w->st->arena, base_name(s->file));
+	return (s->function && !to->function) || (s->file && !to->file) ? -ENOMEM : 0;
+}
+
+static int name_frame(struct naming *w, const struct state_frame *f, int32_t pid)
+{
+	struct sym_frame found[SYM_FRAMES] = { 0 };
+	const unsigned n = f->module ? sym_frames(w->cache, module_of(w, f, pid), f->offset, !f->exact,
+						  found, SYM_FRAMES)
+				     : 1;
+
+	for (unsigned i = 0; i < n; i++, w->n++)
+		if (w->out && put(w, f, &found[i]))
+			return -ENOMEM;
+	return 0;
+}
+
+static int name_frames(struct naming *w, const struct state_stack *s, int32_t pid)
+{
+	w->n = 0;
+	for (size_t i = 0; i < s->frames; i++)
+		if (name_frame(w, &s->frame[i], pid))
+			return -ENOMEM;
+	return 0;
+}
+
+/* Twice: the answers are kept in the cache, so counting first costs little. */
+static int name_stack(struct naming *w, struct state_stack *s, int32_t pid)
+{
+	w->out = NULL;
+	name_frames(w, s, pid);
+	if (!w->n)
+		return 0;
+	w->out = arena_take(&w->st->arena, w->n * sizeof(*w->out));
+	if (!w->out || name_frames(w, s, pid))
+		return -ENOMEM;
+	s->frame = w->out;
+	s->frames = w->n;
+	s->named = true;
+	return 0;
+}
+
+/* Files of a running process are looked for in its own view of them. */
+static void find_pids(const struct state *st, int32_t *pid)
+{
+	for (size_t i = 0; i < st->processes; i++) {
+		const struct state_process *p = &st->process[i];
+
+		for (size_t k = 0; k < p->threads && p->source == STATE_LIVE; k++)
+			if (p->thread[k].stack >= 0)
+				pid[p->thread[k].stack] = p->pid;
+	}
+}
+
+int state_symbolize(struct state *st, struct sym_cache *cache, bool (*is_enough)(void))
+{
+	if (!st->stacks)
+		return 0;
+	int32_t *pid = calloc(st->stacks, sizeof(*pid));
+	struct naming w = { .st = st, .cache = cache };
+	int r = pid ? 0 : -ENOMEM;
+
+	if (pid)
+		find_pids(st, pid);
+	for (size_t i = 0; !r && i < st->stacks; i++) {
+		if (is_enough && is_enough())
+			r = 1;
+		else if (!st->stack[i].named)
+			r = name_stack(&w, &st->stack[i], pid[i]);
+	}
+	free(pid);
+	for (size_t i = 0; r >= 0 && i < st->processes; i++)
+		for (size_t k = 0; k < st->process[i].threads; k++)
+			wait_set_by_frames(st, &st->process[i].thread[k]);
+	return r;
+}
