@@ -132,6 +132,14 @@ void candidate_waits_for_end(struct candidate *c, const struct scene_end *end);
 void fact_number(struct candidate *c, const char *key, int64_t value);
 void fact_text(struct candidate *c, const char *key, const char *text_);
 
+/* ---- owners of slots ------------------------------------------------------------------------ */
+
+/* owner_is_host - the host holds them itself: they come back, whoever died. */
+bool owner_is_host(const struct state_owner *o);
+
+/* owner_is_earlier - of a start before the peer's present one. */
+bool owner_is_earlier(const struct state_owner *o, const struct state_peer *p);
+
 /* ---- words ---------------------------------------------------------------------------------- */
 
 /* text - formatted, in the candidates' memory; never NULL. */

@@ -54,6 +54,7 @@ struct rule;
 struct finding {
 	unsigned number;             /* F1, F2, ... in order of appearance on the page */
 	const struct rule *rule;
+	unsigned rank;               /* of the rule, in rules_all() */
 	enum finding_state state;
 	struct finding_where where;
 	const char *place;           /* "search(3) recv ring" */
@@ -80,7 +81,7 @@ struct finding {
 
 struct findings {
 	const struct finding *const *list; /* confirmed, suspected, cleared; in each by severity,
-					      causes before consequences, oldest first */
+					      causes before consequences, by rule, oldest first */
 	size_t n;
 	size_t confirmed[SEVERITIES];
 	const char *verdict;         /* the one sentence */
@@ -148,6 +149,20 @@ const char *severity_name(enum severity s);
 
 /* finding_state_name - "suspected", "confirmed", "cleared". Safety: MT-safe. */
 const char *finding_state_name(enum finding_state s);
+
+/* ---- slots ----------------------------------------------------------------------------- */
+
+/*
+ * owner_is_at_host - the host has to give them back: it fills them, has sent them, or reads
+ * them; else the peer has to. Safety: MT-safe.
+ */
+bool owner_is_at_host(const struct state_owner *owner);
+
+/*
+ * owner_is_dead - slots that only a sweep of the host can free: named to a peer that has ended,
+ * or to an earlier start of it. Safety: MT-safe on a state that nobody changes.
+ */
+bool owner_is_dead(const struct state_hub *hub, const struct state_owner *owner);
 
 /* ---- stacks ---------------------------------------------------------------------------- */
 

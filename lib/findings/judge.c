@@ -11,6 +11,9 @@
  *	                        cleared until the new one is confirmed too, so nothing flickers
  *	place not looked at     everything stays as it was
  *
+ * A suspicion is followed from its first look, but listed only once it is half a second old: in
+ * each look at a busy hub some message has just come and its reader not yet woken.
+ *
  * Each look is judged on the side (candidates, then new tracks in a new arena) and takes effect
  * as a whole, so that a look for which memory did not suffice changes nothing.
  */
@@ -22,7 +25,10 @@
 #include "lib/base/units.h"
 #include "lib/findings/judge_priv.h"
 
-enum { CLEARED_LISTED_US = 600 * SECOND_US };
+enum {
+	CLEARED_LISTED_US = 600 * SECOND_US,
+	SUSPECTED_LISTED_US = SECOND_US / 2, /* before, it is any moment of a busy system */
+};
 
 struct page { /* everything that the last look left */
 	struct arena arena;
@@ -361,6 +367,7 @@ static void fill_finding(struct words *w, const struct track *t, struct finding 
 
 	*f = (struct finding){
 		.rule = c->rule,
+		.rank = c->rank,
 		.state = state_of(t),
 		.where = c->where,
 		.place = c->place_text,
@@ -426,29 +433,45 @@ static int by_page(const void *a, const void *b)
 		return (int)x->rule->severity - (int)y->rule->severity;
 	if (!x->consequence_of != !y->consequence_of)
 		return x->consequence_of ? 1 : -1;
+	if (x->rank != y->rank) /* a hang before what it leaves behind */
+		return x->rank < y->rank ? -1 : 1;
 	if (x->since_us != y->since_us)
 		return x->since_us < y->since_us ? -1 : 1;
-	return (x > y) - (x < y); /* both in one array, in order of rank and place */
+	return (x > y) - (x < y); /* both in one array, in order of place */
+}
+
+static bool is_listed(const struct finding *f)
+{
+	return f->state != FINDING_SUSPECTED || !f->dwell_us || f->held_us >= SUSPECTED_LISTED_US;
+}
+
+static void number_findings(struct page *page, const struct finding **list)
+{
+	for (size_t i = 0; i < page->findings.n; i++) {
+		struct finding *f = (struct finding *)list[i];
+
+		f->number = (unsigned)i + 1;
+		if (f->consequence_of && !is_listed(f->consequence_of))
+			f->consequence_of = NULL;
+		if (f->state == FINDING_CONFIRMED)
+			page->findings.confirmed[f->rule->severity]++;
+	}
 }
 
 static int list_findings(struct page *page, struct finding *finding)
 {
 	const struct finding **list =
 		arena_take(&page->arena, (page->tracks + 1) * sizeof(*list));
+	size_t n = 0;
 
 	if (!list || causes_find(page->track, finding, page->tracks))
 		return -ENOMEM;
 	for (size_t i = 0; i < page->tracks; i++)
-		list[i] = &finding[i];
-	qsort(list, page->tracks, sizeof(*list), by_page);
-	page->findings = (struct findings){ .list = list, .n = page->tracks };
-	for (size_t i = 0; i < page->tracks; i++) {
-		struct finding *f = &finding[list[i] - finding];
-
-		f->number = (unsigned)i + 1;
-		if (f->state == FINDING_CONFIRMED)
-			page->findings.confirmed[f->rule->severity]++;
-	}
+		if (is_listed(&finding[i]))
+			list[n++] = &finding[i];
+	qsort(list, n, sizeof(*list), by_page);
+	page->findings = (struct findings){ .list = list, .n = n };
+	number_findings(page, list);
 	return 0;
 }
 

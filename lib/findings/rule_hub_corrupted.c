@@ -88,8 +88,8 @@ static void look_at_ring(const struct scene_peer *peer, int dir, struct candidat
 				"judged further",
 			   r->damage, (unsigned long)r->head, (unsigned long)r->tail, r->capacity);
 	fact_text(c, "damage", r->damage);
-	fact_number(c, "head", (int64_t)r->head);
-	fact_number(c, "tail", (int64_t)r->tail);
+	fact_text(c, "head", text(out, "0x%lx", (unsigned long)r->head)); /* may be anything */
+	fact_text(c, "tail", text(out, "0x%lx", (unsigned long)r->tail));
 	fact_number(c, "capacity", r->capacity);
 	candidate_stuck_end(c, &peer->end[dir]);
 	candidate_stuck(c, dir == HUB_RECV ? NODE_LINK : NODE_PEER, peer->hub, peer->p->id);

@@ -40,7 +40,8 @@ static void look_at_peer(const struct scene_peer *peer, struct candidates *out)
 	c->sentence = text(out, "%s ended {held} ago: %s", who(out, &peer->end[HUB_RECV].consumer), how);
 	c->also = text(out, "%s(%u) has ended", peer->name, p->id);
 	c->brief = how;
-	c->evidence = text(out, "%s; started %u times", how, p->restarts + 1);
+	c->evidence = text(out, "%s; started %s", how,
+			   plural(out, p->restarts + 1, "time", "times"));
 	fact_number(c, "exit_status", p->exit_status < 0 ? FINDING_UNKNOWN : p->exit_status);
 	fact_number(c, "restarts", p->restarts);
 	candidate_next(c, p->exit_status >= 0 && WIFSIGNALED(p->exit_status)

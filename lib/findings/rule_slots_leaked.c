@@ -17,25 +17,10 @@ struct leak { /* of one peer */
 	uint32_t class_slots; /* in that class */
 };
 
-/* The host holds it: it will be given back, whoever died. */
-static bool is_hosts(const struct state_owner *o)
-{
-	return (o->slot_state == HUB_SLOT_HELD && o->direction == HUB_TO_HOST) ||
-	       (o->slot_state == HUB_SLOT_ALLOCATED && o->direction == HUB_TO_PEER) ||
-	       o->slot_state == HUB_SLOT_PUNCHING || o->slot_state == HUB_SLOT_FREE;
-}
-
-/* An incarnation before the present one; the nine bits in a slot word wrap. */
-static bool is_earlier(const struct state_owner *o, const struct state_peer *p)
-{
-	const unsigned behind = (p->incarnation - o->incarnation) & 0x1ff;
-
-	return behind && behind < 0x100;
-}
-
 static bool is_leaked(const struct state_owner *o, const struct scene_peer *peer)
 {
-	return o->peer == peer->p->id && !is_hosts(o) && (!peer->living || is_earlier(o, peer->p));
+	return o->peer == peer->p->id && !owner_is_host(o) &&
+	       (!peer->living || owner_is_earlier(o, peer->p));
 }
 
 static void count_leak(const struct scene_peer *peer, struct leak *leak)

@@ -13,7 +13,7 @@ static void hangs(struct state *st, struct state_hub *hub, struct state_peer *p,
 static void young(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
 {
 	(void)hub, (void)at;
-	build_lost_bell(st, p, HUB_RECV, 0.1);
+	build_lost_bell(st, p, HUB_RECV, 0.6);
 }
 
 static void healthy(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
@@ -61,6 +61,21 @@ TEST(a_suspicion_that_passes_is_forgotten)
 	look(judge, rule_state(0, young));
 	T_EQ(state_of(judge), FINDING_SUSPECTED);
 	look(judge, rule_state(1, healthy));
+	T_EQ(judge_findings(judge)->n, 0);
+	judge_destroy(judge);
+}
+
+static void of_this_moment(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	(void)hub, (void)at;
+	build_lost_bell(st, p, HUB_RECV, 0.1);
+}
+
+TEST(what_any_busy_moment_looks_like_is_not_listed)
+{
+	struct judge *judge = judge_create(NULL);
+
+	look(judge, rule_state(0, of_this_moment));
 	T_EQ(judge_findings(judge)->n, 0);
 	judge_destroy(judge);
 }
@@ -168,7 +183,7 @@ TEST(independent_faults_are_all_in_the_verdict)
 
 	T_STR(judge_findings(judge)->verdict,
 	      "search (peer 3, pid 4003) hangs: asleep for 5.0 s with 7 messages waiting; nobody rang its "
-	      "bell. Also: markdown(7) stalls, and css(9) is stopped.");
+	      "bell. Also: css(9) is stopped, and markdown(7) stalls.");
 	T_EQ(judge_findings(judge)->confirmed[SEVERITY_CRITICAL], 1);
 	T_EQ(judge_findings(judge)->confirmed[SEVERITY_WARNING], 2);
 	T_EQ(judge_findings(judge)->list[0]->number, 1);
@@ -187,7 +202,7 @@ TEST(a_verdict_names_three_causes_and_counts_the_rest)
 {
 	struct judge *judge = rule_looks(many_faults, 2);
 
-	T_HAS(judge_findings(judge)->verdict, "Also: markdown(7) stalls, css(9) is stopped, and 2 more.");
+	T_HAS(judge_findings(judge)->verdict, "Also: css(9) is stopped, html(10) is stopped, and 2 more.");
 	judge_destroy(judge);
 }
 

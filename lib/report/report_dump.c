@@ -1,0 +1,318 @@
+/*
+ * report_dump - a process as `sigdump dump` shows it: everything about it that was captured, for
+ * somebody who asked for just this. Stacks are numbered for this process alone.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/report/report_priv.h"
+
+struct dump_stack { /* threads of the process with one stack */
+	unsigned index;
+	const struct state_thread **thread;
+	size_t n;
+	enum thread_doing doing;
+	uint64_t blocked_us;
+};
+
+struct dump {
+	const struct report *r;
+	const struct state_process *process;
+	const struct state_hub *hub;   /* it is host or peer of; NULL */
+	const struct state_peer *peer; /* NULL: the host, or no hub */
+	const struct state_thread **thread; /* those with a stack, by stack and tid */
+	struct dump_stack *stack;
+	size_t stacks, captured, disturbed;
+};
+
+static void find_role(struct dump *d)
+{
+	const struct state *st = d->r->st;
+	const int index = (int)(d->process - st->process);
+
+	for (size_t i = 0; i < st->hubs; i++) {
+		if (st->hub[i].host_pid == d->process->pid)
+			d->hub = &st->hub[i];
+		for (size_t k = 0; k < st->hub[i].peers; k++) {
+			if (!st->hub[i].peer[k].id || st->hub[i].peer[k].process != index)
+				continue;
+			d->hub = &st->hub[i];
+			d->peer = &st->hub[i].peer[k];
+			return;
+		}
+	}
+}
+
+static void count_threads(struct dump *d)
+{
+	for (size_t i = 0; i < d->process->threads; i++) {
+		const struct state_thread *t = &d->process->thread[i];
+
+		d->captured += t->stack >= 0;
+		d->disturbed += t->disturbed;
+	}
+}
+
+/* ---- stacks --------------------------------------------------------------------------------- */
+
+static int by_doing(const void *a, const void *b)
+{
+	const struct dump_stack *x = a, *y = b;
+
+	if (x->doing != y->doing)
+		return (int)x->doing - (int)y->doing;
+	if (x->n != y->n)
+		return x->n > y->n ? -1 : 1;
+	return (x->index > y->index) - (x->index < y->index);
+}
+
+static int by_stack(const void *a, const void *b)
+{
+	const struct state_thread *x = *(const struct state_thread *const *)a;
+	const struct state_thread *y = *(const struct state_thread *const *)b;
+
+	if (x->stack != y->stack)
+		return x->stack < y->stack ? -1 : 1;
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+/* Groups of the process's threads, in order of the page. */
+static int group_threads(struct dump *d)
+{
+	size_t n = 0;
+
+	d->thread = calloc(d->process->threads + 1, sizeof(*d->thread));
+	d->stack = calloc(d->process->threads + 1, sizeof(*d->stack));
+	if (!d->thread || !d->stack)
+		return -1;
+	for (size_t i = 0; i < d->process->threads; i++)
+		if (d->process->thread[i].stack >= 0)
+			d->thread[n++] = &d->process->thread[i];
+	qsort(d->thread, n, sizeof(*d->thread), by_stack);
+	for (size_t i = 0; i < n; i++) {
+		const struct state_thread *t = d->thread[i];
+		const enum thread_doing doing = thread_doing(d->r->st, t);
+
+		if (!i || t->stack != d->thread[i - 1]->stack)
+			d->stack[d->stacks++] = (struct dump_stack){ .index = (unsigned)t->stack,
+								     .thread = &d->thread[i],
+								     .doing = THREAD_IDLE };
+		struct dump_stack *s = &d->stack[d->stacks - 1];
+
+		s->n++;
+		s->doing = doing < s->doing ? doing : s->doing;
+		s->blocked_us = t->blocked_us > s->blocked_us ? t->blocked_us : s->blocked_us;
+	}
+	qsort(d->stack, d->stacks, sizeof(*d->stack), by_doing);
+	return 0;
+}
+
+static void put_threads(const struct paper *p, const struct dump_stack *s)
+{
+	const struct state_thread *first = s->thread[0], *last = s->thread[s->n - 1];
+
+	paper_put(p, "%d", first->tid);
+	if (s->n > 1)
+		paper_put(p, "..%d", last->tid);
+	if (first->name)
+		paper_put(p, " \"%s\"", first->name);
+	if (s->n > 1 && last->name && first->name && strcmp(first->name, last->name) != 0)
+		paper_put(p, "..\"%s\"", last->name);
+}
+
+static const char *state_word(const struct dump_stack *s)
+{
+	return s->doing == THREAD_BLOCKED ? "blocked" : s->doing == THREAD_RUNNING ? "running" : "idle";
+}
+
+static void put_stack(const struct paper *p, const struct dump *d, const struct dump_stack *s,
+		      unsigned number)
+{
+	const struct state_thread *t = s->thread[0];
+	char age[UNITS_TEXT];
+
+	paper_ink(p, INK_BOLD, "S%-2u", number);
+	paper_put(p, " %zu thread%s  ", s->n, s->n == 1 ? " " : "s");
+	put_threads(p, s);
+	paper_put(p, "   %s", state_word(s));
+	if (s->blocked_us)
+		paper_put(p, " %s", units_span(age, s->blocked_us * 1000));
+	if (s->doing != THREAD_RUNNING && t->wait_text)
+		paper_put(p, " in %s", t->wait_text);
+	paper_put(p, "%s%s\n", t->disturbed ? "   (interrupted to be read)" : "",
+		  t->own ? "   (of libsigdump)" : "");
+	report_frames(p, 6, &d->r->st->stack[s->index]);
+}
+
+static void put_no_answers(const struct paper *p, const struct dump *d)
+{
+	for (size_t i = 0; i < d->process->threads; i++) {
+		const struct state_thread *t = &d->process->thread[i];
+
+		if (t->stack >= 0)
+			continue;
+		paper_put(p, "-   1 thread   %d \"%s\"   no answer (state %c)%s%s\n", t->tid,
+			  t->name ? t->name : "-", t->state, t->reason ? ": " : "",
+			  t->reason ? t->reason : "");
+	}
+}
+
+static void put_stacks(const struct paper *p, const struct dump *d)
+{
+	paper_ink(p, INK_BOLD, "%-*s", REPORT_COLUMN, "STACKS");
+	paper_put(p, "blocked first, then running, then idle; %zu of %zu threads answered\n",
+		  d->captured, d->process->threads);
+	for (size_t i = 0; i < d->stacks; i++)
+		put_stack(p, d, &d->stack[i], (unsigned)i + 1);
+	put_no_answers(p, d);
+}
+
+/* ---- the rest of a page --------------------------------------------------------------------- */
+
+static void put_title(const struct paper *p, const struct dump *d)
+{
+	const struct state *st = d->r->st;
+	const char *name = d->process->name ? d->process->name : "-";
+	char at[REPORT_TIME];
+
+	paper_ink(p, INK_BOLD, "sigdump %s", SHMSCOPE_VERSION);
+	if (d->peer)
+		paper_put(p, "   %s(%u)", d->peer->name ? d->peer->name : name, d->peer->id);
+	else
+		paper_put(p, "   %s%s", name, d->hub ? " (host)" : "");
+	paper_put(p, " pid %d   %s   %zu thread%s, %zu stack%s   %zu of %zu disturbed\n", d->process->pid,
+		  report_clock(at, st, d->process->dump_us ? d->process->dump_us : st->now_us, true),
+		  d->process->threads, d->process->threads == 1 ? "" : "s", d->stacks,
+		  d->stacks == 1 ? "" : "s", d->disturbed, d->process->threads);
+	if (!d->process->library)
+		paper_put(p, "          the library is not in it: looked at from outside\n");
+}
+
+static void put_findings(const struct paper *p, const struct dump *d)
+{
+	const struct findings *f = d->r->findings;
+
+	for (size_t i = 0; f && i < f->n; i++) {
+		const struct finding *g = f->list[i];
+
+		if (g->state == FINDING_CLEARED || g->where.pid != d->process->pid)
+			continue;
+		paper_ink(p, report_ink(g), "%s", report_mark(g));
+		paper_put(p, " %s (%s)\n", g->rule->name, finding_state_name(g->state));
+		paper_label(p, 2, "", 5, INK_PLAIN, g->sentence);
+		for (size_t k = 0; k < FINDING_NEXT && g->next[k]; k++)
+			paper_label(p, 5, k ? "" : "next", 11, INK_PLAIN, g->next[k]);
+	}
+}
+
+static void put_ring(const struct paper *p, const struct state_peer *peer, int dir, const char *of)
+{
+	const struct state_ring *r = &peer->ring[dir];
+	const uint32_t flag = dir == HUB_RECV ? peer->flag : peer->host_flag;
+
+	paper_put(p, "%s%s waiting %llu/%u", of, dir == HUB_RECV ? "recv" : "send",
+		  (unsigned long long)r->waiting, r->capacity);
+	if (r->waiting)
+		paper_put(p, " (written %llu, read %llu)", (unsigned long long)r->written,
+			  (unsigned long long)r->read);
+	if (r->bell >= 0)
+		paper_put(p, " bell %lld", (long long)r->bell);
+	if (flag & HUB_ASLEEP_MESSAGE)
+		paper_put(p, ", flag 1");
+}
+
+static void put_peer_rings(const struct paper *p, const struct state_peer *peer)
+{
+	paper_ink(p, INK_BOLD, "%-*s", REPORT_COLUMN, "RINGS");
+	put_ring(p, peer, HUB_RECV, "");
+	paper_put(p, "   |   ");
+	put_ring(p, peer, HUB_SEND, "");
+	paper_put(p, "\n");
+}
+
+/* Of a host: the rings that are not empty; the others are counted. */
+static void put_host_rings(const struct paper *p, const struct state_hub *hub)
+{
+	size_t empty = 0, n = 0;
+
+	paper_ink(p, INK_BOLD, "%-*s", REPORT_COLUMN, "RINGS");
+	for (size_t i = 0; i < hub->peers; i++) {
+		for (int dir = 0; hub->peer[i].id && dir < 2; dir++) {
+			char of[HUB_NAME + 16];
+
+			if (!hub->peer[i].ring[dir].waiting) {
+				empty++;
+				continue;
+			}
+			snprintf(of, sizeof(of), "%s(%u) ", hub->peer[i].name ? hub->peer[i].name : "peer",
+				 hub->peer[i].id);
+			paper_put(p, "%*s", n++ ? REPORT_COLUMN : 0, "");
+			put_ring(p, &hub->peer[i], dir, of);
+			paper_put(p, "\n");
+		}
+	}
+	paper_put(p, "%*s%zu rings empty\n", n ? REPORT_COLUMN : 0, "", empty);
+}
+
+static void put_slots(const struct paper *p, const struct dump *d)
+{
+	const char *sep = "";
+
+	paper_ink(p, INK_BOLD, "%-*s", REPORT_COLUMN, "SLOTS");
+	paper_put(p, "held by this process: ");
+	for (size_t i = d->hub->classes; d->peer && i-- > 0;) {
+		const struct state_class *k = &d->hub->klass[i];
+		char size[UNITS_TEXT];
+		uint32_t n = 0;
+
+		for (size_t o = 0; o < k->owners; o++)
+			if (k->owner[o].peer == d->peer->id && !owner_is_at_host(&k->owner[o]))
+				n += k->owner[o].n;
+		if (!n)
+			continue;
+		paper_put(p, "%s%s x %u", sep, units_class(size, k->bytes), n);
+		sep = ", ";
+	}
+	paper_put(p, "%s", *sep ? "" : d->hub->classes && d->peer ? "none" : "-");
+	if (d->hub->calls_max)
+		paper_put(p, "   |   CALLS %u of %u", d->peer ? d->peer->calls_pending : d->hub->calls_pending,
+			  d->hub->calls_max);
+	paper_put(p, "\n");
+}
+
+static void put_gauges(const struct paper *p, const struct dump *d)
+{
+	const struct state_process *pr = d->process;
+	char rss[UNITS_TEXT];
+
+	paper_ink(p, INK_BOLD, "%-*s", REPORT_COLUMN, "GAUGES");
+	paper_put(p, "rss %s", pr->rss_bytes >= 0 ? units_bytes(rss, (uint64_t)pr->rss_bytes) : "-");
+	if (pr->fds >= 0)
+		paper_put(p, "  fds %lld", (long long)pr->fds);
+	paper_put(p, "  threads %zu", pr->threads);
+	if (pr->feed)
+		paper_put(p, "   |   feed %s", pr->feed);
+	paper_put(p, "\n");
+}
+
+void report_dump(const struct paper *p, const struct report *r, const struct state_process *process)
+{
+	struct dump d = { .r = r, .process = process };
+
+	find_role(&d);
+	count_threads(&d);
+	if (group_threads(&d) == 0) {
+		put_title(p, &d);
+		put_findings(p, &d);
+		put_stacks(p, &d);
+		if (d.peer)
+			put_peer_rings(p, d.peer);
+		else if (d.hub)
+			put_host_rings(p, d.hub);
+		if (d.hub)
+			put_slots(p, &d);
+		put_gauges(p, &d);
+	}
+	free(d.thread);
+	free(d.stack);
+}

@@ -1,0 +1,110 @@
+#include <stdlib.h>
+
+#include "lib/report/report.h"
+#include "tests/rule_test.h"
+
+/* A peer with a blocked thread, a pool of workers, one thread that did not answer. */
+static struct state *pool(void)
+{
+	const char *const waits[] = { "futex_wait", "queue_pop", "worker", NULL };
+	const char *const locks[] = { "__lll_lock_wait", "index_flush", "flush_main", NULL };
+	const char *const sleeps[] = { "epoll_wait", "hub_poll", "search_loop", NULL };
+	struct state *st = build_state(0);
+	struct state_hub *hub = build_hub(st, 4);
+	struct state_peer *search = build_peer(hub, 3);
+	struct state_process *p = build_process(st, search);
+	struct state_class *k = build_class(st, hub, 65536, 64);
+	const int stack[] = { build_stack(st, sleeps), build_stack(st, waits), build_stack(st, locks) };
+
+	build_owner(st, hub, k, search, HUB_TO_PEER, HUB_SLOT_HELD, 11, 2);
+	build_owner(st, hub, k, search, HUB_TO_HOST, HUB_SLOT_HELD, 3, 2); /* in the host's hands */
+	build_lost_bell(st, search, HUB_RECV, 3);
+	p->library = true;
+	p->rss_bytes = 97 << 20;
+	p->fds = 19;
+	p->feed = "/tmp/feeds/search-4003-9f3c.ndjson";
+	p->thread[0].stack = stack[0];
+	for (int i = 0; i < 11; i++) {
+		struct state_thread *t = state_add_thread(st, p);
+
+		t->tid = 4100 + i;
+		t->name = arena_printf(&st->arena, "worker-%d", i);
+		t->state = 'S';
+		t->captured = "peek";
+		t->wait = STATE_WAIT_FUTEX;
+		t->wait_text = "futex_wait";
+		t->stack = i < 9 ? stack[1] : i == 9 ? stack[2] : -1;
+	}
+	p->thread[10].name = "flush";
+	p->thread[10].wait_text = "futex 0x55d0c0a8";
+	p->thread[10].blocked_us = 6000000;
+	p->thread[11].state = 'D';
+	p->thread[11].reason = "in nfs4_wait";
+	p->thread[11].wait = STATE_WAIT_NONE;
+	p->thread[11].name = "save";
+	state_join(st);
+	return st;
+}
+
+static char *dump_of(struct state *st, int32_t pid)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	const struct paper p = { .out = out, .columns = 100 };
+	struct judge *judge = judge_create(NULL);
+
+	setenv("TZ", "UTC", 1);
+	T_EQ(judge_look(judge, st), 0);
+	struct report r = { .st = st, .findings = judge_findings(judge) };
+
+	T_EQ(report_begin(&r), 0);
+	report_dump(&p, &r, state_find_process(st, pid, 0));
+	report_end(&r);
+	fclose(out);
+	judge_destroy(judge);
+	build_free(st);
+	return text;
+}
+
+TEST(a_dump_groups_stacks_blocked_first_and_tells_who_did_not_answer)
+{
+	char *text = dump_of(pool(), 4003);
+
+	T_STR(text,
+		"sigdump " SHMSCOPE_VERSION "   search(3) pid 4003   2026-11-21 13:00:00.000   12 threads, 3 stacks   0 of 12 disturbed\n"
+		" ? missed-wakeup (suspected)\n"
+		"     search (peer 3, pid 4003) hangs: asleep for 3.0 s with 7 messages waiting; nobody rang its bell\n"
+		"     next  in hostd, where messages to search are published: is the waiting flag tested after the\n"
+		"           publication, with a full fence between?\n"
+		"           sigdump dump -p 4000   (what hostd does meanwhile)\n"
+		"STACKS    blocked first, then running, then idle; 11 of 12 threads answered\n"
+		"S1  1 thread   4109 \"flush\"   blocked 6.0 s in futex 0x55d0c0a8\n"
+		"      #0  __lll_lock_wait        libc.so.6\n"
+		"      #1  index_flush            main.c:10\n"
+		"      #2  flush_main             main.c:20\n"
+		"S2  9 threads  4100..4108 \"worker-0\"..\"worker-8\"   idle in futex_wait\n"
+		"      #0  futex_wait             libc.so.6\n"
+		"      #1  queue_pop              main.c:10\n"
+		"      #2  worker                 main.c:20\n"
+		"S3  1 thread   4003 \"search\"   idle 20.0 s in epoll_wait\n"
+		"      #0  epoll_wait             libc.so.6\n"
+		"      #1  hub_poll               main.c:10\n"
+		"      #2  search_loop            main.c:20\n"
+		"-   1 thread   4110 \"save\"   no answer (state D): in nfs4_wait\n"
+		"RINGS     recv waiting 7/256 (written 1041, read 1034) bell 0, flag 1   |   send waiting 0/256 bell 0, flag 1\n"
+		"SLOTS     held by this process: 64K x 11   |   CALLS 0 of 8192\n"
+		"GAUGES    rss 97M  fds 19  threads 12   |   feed /tmp/feeds/search-4003-9f3c.ndjson\n");
+	free(text);
+}
+
+TEST(a_dump_of_the_host_shows_the_rings_that_are_not_empty)
+{
+	char *text = dump_of(pool(), BUILD_HOST_PID);
+
+	T_HAS(text, "   hostd (host) pid 4000   2026-11-21 13:00:00.000   1 thread, 0 stacks   0 of 1 "
+		    "disturbed\n          the library is not in it: looked at from outside\n");
+	T_HAS(text, "RINGS     search(3) recv waiting 7/256 (written 1041, read 1034) bell 0, flag 1\n"
+		    "          7 rings empty\n");
+	free(text);
+}
