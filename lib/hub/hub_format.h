@@ -52,7 +52,6 @@
  *   G1     class->slots     hub_slot grow          hub_slot claim          a new slot's word and
  *                                                                          backed bit are there
  *   P1     peer->state      hub_life register      attach, readers         the entry is complete
- *   C1     call->word       hub_call               readers                 the entry is complete
  * At once, on one ring: one producer, one consumer (private locks see to that), any number of
  * readers. A producer that dies before H1 has sent nothing; after H1, a whole message.
  * Readers load tail before head, and confirm by the cells. A tail ahead of head by one message
@@ -199,6 +198,12 @@ enum {
  * 56..63 enum hub_beat_state.
  */
 enum hub_beat_state { HUB_BEAT_NONE = 0, HUB_BEAT_ASLEEP, HUB_BEAT_HANDLER, HUB_BEAT_RUNNING };
+#define HUB_BEAT(state, method, ms)                                          \
+	((uint64_t)(state) << 56 | (uint64_t)((method)&0xffff) << 40 | \
+	 ((uint64_t)(ms)&UINT64_C(0xffffffffff)))
+#define HUB_BEAT_STATE(beat)  ((unsigned)((uint64_t)(beat) >> 56))
+#define HUB_BEAT_METHOD(beat) ((unsigned)((uint64_t)(beat) >> 40) & 0xffff)
+#define HUB_BEAT_MS(beat)     ((uint64_t)(beat)&UINT64_C(0xffffffffff))
 
 /* One peer (entry 0: the host). Words with different writers are on different lines. */
 struct hub_peer {
@@ -219,7 +224,7 @@ struct hub_peer {
 	char name[HUB_NAME];          /* UTF-8, NUL padded */
 	uint32_t restarts;
 	uint32_t reserved0;
-	uint64_t slots_limit_hits;    /* claims refused because of this peer's share */
+	_Atomic uint64_t slots_limit_hits; /* claims refused because of this peer's share */
 	uint8_t reserved1[56];
 	/* line 3, writer: the peer */
 	_Atomic uint64_t beat;
@@ -261,7 +266,7 @@ enum hub_kind {
 	HUB_KIND_REPLY,  /* aux: status, 0 or negative errno */
 	HUB_KIND_NOTIFY, /* one way */
 	HUB_KIND_CANCEL, /* the caller no longer wants the answer */
-	HUB_KIND_BODY,   /* a further frame of a call's or a reply's body; aux: frame number, from 1 */
+	HUB_KIND_BODY,   /* a further frame; method: its number, from 1; aux: status, of an answer's */
 	HUB_KIND_CREDIT, /* aux: frames that may follow; with call 0: notifications */
 	HUB_KIND_LEAVE,  /* orderly shutdown */
 };
@@ -444,7 +449,7 @@ enum hub_call_state {
 #define HUB_CALL_GENERATION(word) ((unsigned)((uint64_t)(word) >> 16) & 0xffff)
 
 struct hub_call {
-	_Atomic uint64_t word; /* C1 */
+	_Atomic uint64_t word; /* its generation is also in id: a torn look shows */
 	uint32_t id;
 	uint16_t method;
 	uint16_t enqueued_peer;  /* whose ring the descriptor went to */

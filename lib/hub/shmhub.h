@@ -587,6 +587,18 @@ struct shmhub_stats {
 /* shmhub_stats_get - the host's sums over all peers. Safety: MT-safe. */
 SHMHUB_API void shmhub_stats_get(struct shmhub *hub, struct shmhub_stats *stats);
 
+struct shmhub_peer_stats {
+	uint64_t messages_out, messages_in, bytes_out, bytes_in;
+	uint64_t bells;            /* rung by this peer */
+	uint64_t sleeps, full_waits, alloc_failed, no_space, handled;
+	uint64_t interrupted;      /* sleeps of shmhub_peer_run() that a signal ended (EINTR) */
+	uint32_t calls_pending;
+};
+
+/* shmhub_peer_stats_get - this peer's figures, over all incarnations but `interrupted`.
+ * Safety: one-owner. */
+SHMHUB_API void shmhub_peer_stats_get(struct shmhub_peer *peer, struct shmhub_peer_stats *stats);
+
 /* shmhub_version - "0.1.0". Safety: MT-safe. */
 SHMHUB_API const char *shmhub_version(void);
 

@@ -1,0 +1,227 @@
+/*
+ * A message is one to four cells. Every cell, continuation cells too, begins with a word of
+ * its own that names its position in the ring's endless sequence. The producer writes payload
+ * and continuation words first, then the first cell's word: that store is the publication.
+ * A consumer at position p looks at one word; only {p, first} is a message. What else may
+ * stand there is older (an earlier lap) or not yet published, never a phantom.
+ *
+ * If the producer dies
+ *	before the first cell's word	nothing was sent; the cells it filled are scrubbed or
+ *					overwritten by the next incarnation
+ *	after it, before `head`		the message is whole and will be taken; `head` is short
+ *					by one message, which readers correct by the cells
+ * If the consumer dies
+ *	before `tail`			the message still lies there (whoever cleans up drops it)
+ *	after it			the message is gone with its taker, as with any queue
+ */
+#include "lib/hub/hub_ring.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/hub/hub_fault.h"
+#include "lib/hub/hub_os.h"
+
+_Static_assert(offsetof(struct hub_cell, payload) - offsetof(struct hub_cell, time_ms) == 32,
+	       "a descriptor's fixed part is copied in one piece");
+_Static_assert(offsetof(struct hub_message, small) == 32, "private and shared layout agree");
+
+enum { DESC_BYTES = 32 };
+
+unsigned hub_ring_cells(uint32_t inline_len)
+{
+	if (inline_len <= HUB_INLINE_FIRST)
+		return 1;
+	return 1 + (inline_len - HUB_INLINE_FIRST + HUB_INLINE_MORE - 1) / HUB_INLINE_MORE;
+}
+
+void hub_ring_tx_start(struct hub_tx *tx, struct hub_ring *ring, uint32_t cells, uint64_t position)
+{
+	*tx = (struct hub_tx){ ring, cells - 1, position, position };
+	hub_put64(&ring->head, position);
+}
+
+void hub_ring_rx_start(struct hub_rx *rx, struct hub_ring *ring, uint32_t cells, uint64_t position)
+{
+	*rx = (struct hub_rx){ ring, cells - 1, position };
+	/* release H2: a new beginning; pairs with acquire H2 in hub_ring_claim() */
+	atomic_store_explicit(&ring->tail, position, memory_order_release);
+}
+
+static struct hub_cell *cell_at(struct hub_ring *ring, uint64_t mask, uint64_t position)
+{
+	return &ring->cell[position & mask];
+}
+
+static bool fits(const struct hub_tx *tx, unsigned n, bool may_use_reserved)
+{
+	const uint64_t room = tx->mask + 1 - (may_use_reserved ? 0 : HUB_RING_RESERVED);
+
+	return tx->position + n - tx->tail <= room;
+}
+
+/* The consumer's tail, believed only where it can be true. */
+static int look_at_tail(struct hub_tx *tx)
+{
+	/* acquire H2 and seq_cst B1: cells below it were copied; pairs with hub_ring_next() */
+	const uint64_t tail = atomic_load_explicit(&tx->ring->tail, memory_order_seq_cst);
+
+	if (tail < tx->tail || tail > tx->position)
+		return -EBADMSG;
+	tx->tail = tail;
+	return 0;
+}
+
+int hub_ring_claim(struct hub_tx *tx, unsigned n, bool may_use_reserved)
+{
+	if (fits(tx, n, may_use_reserved))
+		return 0;
+	const int r = look_at_tail(tx);
+
+	if (r)
+		return r;
+	return fits(tx, n, may_use_reserved) ? 0 : -EAGAIN;
+}
+
+bool hub_ring_has_room(struct hub_tx *tx, unsigned n, bool may_use_reserved)
+{
+	return look_at_tail(tx) || fits(tx, n, may_use_reserved);
+}
+
+static void write_more(struct hub_tx *tx, unsigned i, const uint8_t *from, uint32_t len)
+{
+	struct hub_cell *cell = cell_at(tx->ring, tx->mask, tx->position + i);
+
+	memcpy(cell->more, from, len);
+	/* relaxed: the first cell's word (H1) publishes this one too */
+	atomic_store_explicit(&cell->word, HUB_WORD(tx->position + i, 0, i), memory_order_relaxed);
+}
+
+unsigned hub_ring_write(struct hub_tx *tx, const struct hub_message *m, const void *payload)
+{
+	struct hub_cell *cell = cell_at(tx->ring, tx->mask, tx->position);
+	const uint32_t len = m->slot == HUB_NO_SLOT ? m->len : 0;
+	const uint32_t in_first = len < HUB_INLINE_FIRST ? len : HUB_INLINE_FIRST;
+	const uint8_t *from = payload;
+	unsigned n = 1;
+
+	memcpy(&cell->time_ms, m, DESC_BYTES);
+	if (in_first)
+		memcpy(cell->payload, from, in_first);
+	for (uint32_t done = in_first; done < len; n++) {
+		const uint32_t part = len - done < HUB_INLINE_MORE ? len - done : HUB_INLINE_MORE;
+
+		write_more(tx, n, from + done, part);
+		done += part;
+	}
+	return n;
+}
+
+void hub_ring_publish(struct hub_tx *tx, unsigned n, uint32_t bytes)
+{
+	struct hub_ring *ring = tx->ring;
+	struct hub_cell *cell = cell_at(ring, tx->mask, tx->position);
+
+	HUB_STEP("ring.publish.before");
+	/* release H1 and seq_cst B1: the message is whole; and the announcement is looked at after
+	 * this store. Pairs with hub_ring_next(), hub_ring_is_empty(). */
+	atomic_store_explicit(&cell->word, HUB_WORD(tx->position, 1, n), memory_order_seq_cst);
+	HUB_STEP("ring.publish.after");
+	tx->position += n;
+	hub_put64(&ring->head, tx->position);
+	hub_add(&ring->messages, 1);
+	hub_add(&ring->bytes, bytes);
+}
+
+/* Copies the continuation cells' payload; false when their words are not what was promised. */
+static bool read_more(const struct hub_rx *rx, unsigned n, uint32_t len, uint8_t *to)
+{
+	for (unsigned i = 1; i < n; i++) {
+		struct hub_cell *cell = cell_at(rx->ring, rx->mask, rx->position + i);
+		const uint32_t part = len < HUB_INLINE_MORE ? len : HUB_INLINE_MORE;
+
+		/* relaxed: published by the first cell's word (acquire H1 in hub_ring_next()) */
+		if (atomic_load_explicit(&cell->word, memory_order_relaxed) !=
+		    HUB_WORD(rx->position + i, 0, i))
+			return false;
+		memcpy(to, cell->more, part);
+		to += part;
+		len -= part;
+	}
+	return true;
+}
+
+static bool read_message(const struct hub_rx *rx, unsigned n, struct hub_message *m)
+{
+	const struct hub_cell *cell = cell_at(rx->ring, rx->mask, rx->position);
+
+	memcpy(m, &cell->time_ms, DESC_BYTES);
+	if (m->slot != HUB_NO_SLOT)
+		return n == 1;
+	if (m->len > HUB_INLINE_MAX || n != hub_ring_cells(m->len))
+		return false;
+	const uint32_t in_first = m->len < HUB_INLINE_FIRST ? m->len : HUB_INLINE_FIRST;
+
+	memcpy(m->small, cell->payload, in_first);
+	return read_more(rx, n, m->len - in_first, m->small + in_first);
+}
+
+int hub_ring_next(struct hub_rx *rx, struct hub_message *m, uint32_t now_ms)
+{
+	struct hub_ring *ring = rx->ring;
+	struct hub_cell *cell = cell_at(ring, rx->mask, rx->position);
+	/* acquire H1: pairs with release H1 in hub_ring_publish() */
+	const uint64_t word = atomic_load_explicit(&cell->word, memory_order_acquire);
+	const unsigned n = HUB_WORD_CELLS(word);
+
+	if (word != HUB_WORD(rx->position, 1, n)) {
+		/* a word from the future was written by nobody who keeps to the protocol */
+		return HUB_WORD_POSITION(word) > rx->position ||
+				       (word && HUB_WORD_POSITION(word) == rx->position) ?
+			       -EBADMSG :
+			       0;
+	}
+	if (n < 1 || n > HUB_MSG_CELLS || !read_message(rx, n, m)) {
+		hub_add(&ring->refused, 1);
+		return -EBADMSG;
+	}
+	rx->position += n;
+	HUB_STEP("ring.next.before_tail");
+	/* release H2 and seq_cst B1: the cells were copied; and the other end's wait for space is
+	 * looked at after this store. Pairs with look_at_tail(). */
+	atomic_store_explicit(&ring->tail, rx->position, memory_order_seq_cst);
+	HUB_STEP("ring.next.after_tail");
+	hub_add(&ring->taken, 1);
+	hub_add(&ring->taken_bytes, m->len);
+	hub_put32(&ring->take_ms, now_ms);
+	return 1;
+}
+
+bool hub_ring_is_empty(const struct hub_rx *rx)
+{
+	struct hub_cell *cell = cell_at(rx->ring, rx->mask, rx->position);
+	/* seq_cst B1: loaded after the announcement was stored; pairs with hub_ring_publish() */
+	const uint64_t word = atomic_load_explicit(&cell->word, memory_order_seq_cst);
+
+	return HUB_WORD_POSITION(word) < rx->position || !word;
+}
+
+uint64_t hub_ring_skip(struct hub_rx *rx)
+{
+	struct hub_message m;
+	uint64_t n = 0;
+
+	while (hub_ring_next(rx, &m, hub_get32(&rx->ring->take_ms)) == 1)
+		n++;
+	return n;
+}
+
+void hub_ring_scrub(struct hub_ring *ring, uint32_t cells, uint64_t position)
+{
+	for (uint32_t i = 0; i < cells; i++) {
+		const uint64_t word = hub_get64(&ring->cell[i].word);
+
+		if (word && HUB_WORD_POSITION(word) >= position)
+			hub_put64(&ring->cell[i].word, 0);
+	}
+}

@@ -1,0 +1,115 @@
+/*
+ * hub_ring - moves descriptors (with small payloads) through one direction of a link.
+ *
+ * Producer: hub_ring_claim(), fill by hub_ring_write(), hub_ring_publish().
+ * Consumer: hub_ring_next() copies one message out and gives its cells back.
+ * Each end keeps its own position privately and only mirrors it into the ring, so what others
+ * write there cannot lead it astray. One producer and one consumer at a time.
+ */
+#ifndef SHMSCOPE_HUB_RING_H
+#define SHMSCOPE_HUB_RING_H
+
+#include <stdbool.h>
+
+#include "lib/hub/hub_format.h"
+
+/* A message in private memory: what a descriptor says, and its payload if it was in the ring. */
+struct hub_message {
+	uint32_t time_ms;
+	uint32_t call;
+	uint8_t kind;
+	uint8_t flags;
+	uint16_t method;
+	uint32_t len;
+	uint32_t slot;     /* HUB_NO_SLOT: the payload is `small` */
+	uint32_t slot_gen;
+	int32_t aux;
+	uint32_t peer;
+	uint8_t small[HUB_INLINE_MAX];
+};
+
+struct hub_tx { /* the producer's end */
+	struct hub_ring *ring;
+	uint64_t mask;
+	uint64_t position; /* of the next message's first cell */
+	uint64_t tail;     /* the consumer's, as last seen and checked */
+};
+
+struct hub_rx { /* the consumer's end */
+	struct hub_ring *ring;
+	uint64_t mask;
+	uint64_t position;
+};
+
+/* hub_ring_cells - cells a message takes whose in-ring payload is `len`. Safety: MT-safe. */
+unsigned hub_ring_cells(uint32_t inline_len);
+
+/*
+ * hub_ring_tx_start / hub_ring_rx_start - begin at `position`, which both ends have to agree
+ * on and which must not be below any earlier one. Safety: one-owner.
+ */
+void hub_ring_tx_start(struct hub_tx *tx, struct hub_ring *ring, uint32_t cells, uint64_t position);
+void hub_ring_rx_start(struct hub_rx *rx, struct hub_ring *ring, uint32_t cells, uint64_t position);
+
+/*
+ * hub_ring_claim - is there room for a message of `n` cells?
+ *
+ * may_use_reserved  for replies, credits and cancels: the last HUB_RING_RESERVED cells too.
+ *
+ * Returns 0 (the cells at tx->position are ours to write); -EAGAIN when full; -EBADMSG when
+ * the consumer's tail makes no sense. Nothing is changed that anybody else could see.
+ * Safety: one-owner, wait-free.
+ */
+int hub_ring_claim(struct hub_tx *tx, unsigned n, bool may_use_reserved);
+
+/*
+ * hub_ring_write - fill the claimed cells; invisible to the consumer until published.
+ * payload is copied when m->slot is HUB_NO_SLOT, then m->len is at most HUB_INLINE_MAX.
+ * Returns the cells used. Safety: one-owner, wait-free.
+ */
+unsigned hub_ring_write(struct hub_tx *tx, const struct hub_message *m, const void *payload);
+
+/*
+ * hub_ring_publish - hand what hub_ring_write() filled to the consumer.
+ * n, bytes  cells and payload bytes of the message, for position and counters.
+ * A full fence lies between the publication and whatever the caller loads next (B1).
+ * Safety: one-owner, wait-free.
+ */
+void hub_ring_publish(struct hub_tx *tx, unsigned n, uint32_t bytes);
+
+/*
+ * hub_ring_next - take the next message.
+ *
+ * m  filled on 1. Copied once, then checked: cell words, cell count against len. Whether slot,
+ *    call and kind make sense is the caller's to judge.
+ *
+ * The tail is stored before this returns, so before any handler runs; a full fence lies
+ * between that store and whatever the caller loads next (B1: an end that waits for space).
+ * Returns 1; 0 when there is none; -EBADMSG when the cells make no sense (nothing taken).
+ * Safety: one-owner, wait-free.
+ */
+int hub_ring_next(struct hub_rx *rx, struct hub_message *m, uint32_t now_ms);
+
+/*
+ * hub_ring_is_empty - the second look of an end that has announced its sleep (B1).
+ * Safety: one-owner, wait-free.
+ */
+bool hub_ring_is_empty(const struct hub_rx *rx);
+
+/* hub_ring_has_room - the second look of an end that has announced its wait for space (B1). */
+bool hub_ring_has_room(struct hub_tx *tx, unsigned n, bool may_use_reserved);
+
+/*
+ * hub_ring_skip - consumer: drop everything that was published (its producer or its reader is
+ * dead). Returns the messages dropped. Safety: one-owner.
+ */
+uint64_t hub_ring_skip(struct hub_rx *rx);
+
+/*
+ * hub_ring_scrub - make sure that no cell holds a word that a producer starting at `position`
+ * could be taken to have published: words at or beyond it are zeroed, history is kept.
+ * Only while nobody else uses the ring (its peer is dead). Safety: one-owner.
+ */
+void hub_ring_scrub(struct hub_ring *ring, uint32_t cells, uint64_t position);
+
+#endif

@@ -1,0 +1,208 @@
+/*
+ * One consumer per ring: whoever has the role takes messages from a link, delivers them (others'
+ * too) and is responsible for its doorbell. Nobody else takes, drains the bell, or stores the
+ * MESSAGE bit of the announcement.
+ *
+ *	role 0		the event thread stands in: the announcement is set and its epoll set
+ *			has the bell (armed), or it is kicked
+ *	role TID	that thread is awake and takes, or sleeps in poll() on the bell with the
+ *			announcement set
+ *
+ * A calling thread takes the role if it is free. When it leaves, for whatever reason, it hands
+ * the link back to the event thread before it lets go: announce, look once more, role = 0, arm.
+ * So a ring with an announcement always has exactly one sleeper who will be woken by its bell.
+ * (Leaving without announcing and arming is how a predecessor hung: the bell rang for an end
+ * at which nobody slept any more.) Other callers of that link that still wait and spin find the
+ * role free and take it; those that sleep do so on their own entry and are woken by whoever
+ * delivers to it, so it needs no handing over to them.
+ *
+ * In the hot case - the answer comes while the caller spins - no system call is made: the bell
+ * stays armed all the time, and is not rung because the announcement is withdrawn.
+ *
+ * The life thread takes the role of a dead peer's link and keeps it until a new incarnation.
+ */
+#include "lib/hub/hub_priv.h"
+
+#include <poll.h>
+
+enum {
+	PROBE_EVERY = 8,     /* calls that woke the peer before one spins for the answer anyway */
+	TURNS_ON_LEAVE = 4,  /* of HUB_TURN messages; then the event thread goes on */
+	SPINS_PER_LOOK = 16, /* at the clock */
+};
+
+bool hub_role_try(struct hub_link *link)
+{
+	uint32_t was = 0;
+
+	if (hub_get32(&link->role))
+		return false;
+	/* acquire R1: the consumer's position is ours; pairs with release R1 in let_go() */
+	return atomic_compare_exchange_strong_explicit(&link->role, &was, hub_tid(),
+						       memory_order_acquire, memory_order_relaxed);
+}
+
+static void let_go(struct hub_link *link)
+{
+	/* release R1 and seq_cst A1: everything delivered; and the arming is looked at after it.
+	 * Pairs with acquire R1 in hub_role_try(), seq_cst A1 in hub_event.c. */
+	const uint32_t was = atomic_exchange_explicit(&link->role, 0, memory_order_seq_cst);
+
+	if (was & HUB_ROLE_WANTED)
+		hub_futex_wake(&link->role, INT_MAX);
+}
+
+void hub_role_want(struct hub_link *link)
+{
+	for (;;) {
+		uint32_t was = hub_get32(&link->role);
+
+		if (hub_role_try(link))
+			return;
+		if (!was)
+			continue;
+		/* relaxed: only asks its holder to wake us when it lets go */
+		if ((was & HUB_ROLE_WANTED) ||
+		    atomic_compare_exchange_strong_explicit(&link->role, &was,
+							    was | HUB_ROLE_WANTED,
+							    memory_order_relaxed,
+							    memory_order_relaxed))
+			hub_futex_wait(&link->role, was | HUB_ROLE_WANTED, HUB_FOREVER);
+	}
+}
+
+void hub_role_drop(struct hub_link *link)
+{
+	let_go(link);
+}
+
+static bool is_usable(const struct hub_link *link)
+{
+	return hub_link_is_open(link) && !hub_get32(&link->hung_up);
+}
+
+/* Back to the event thread. */
+void hub_role_leave(struct shmhub *hub, struct hub_link *link)
+{
+	struct hub_end *end = &link->end;
+	bool kick = false;
+
+	for (int turn = 0; is_usable(link); turn++) {
+		hub_put32(&end->entry->host_asleep_tid, hub->event_tid);
+		hub_end_announce(end, HUB_ASLEEP_MESSAGE);
+		if (hub_ring_is_empty(&end->rx))
+			break;
+		hub_end_withdraw(end, HUB_ASLEEP_MESSAGE);
+		kick = turn == TURNS_ON_LEAVE;
+		if (kick || hub_take(hub, link, HUB_TURN) < 0)
+			break;
+	}
+	HUB_STEP("role.leave.announced");
+	let_go(link);
+	if (kick)
+		hub_event_kick(hub, link);
+	hub_event_arm(link);
+}
+
+void hub_role_bell(struct shmhub *hub, struct hub_link *link)
+{
+	if (hub_get32(&link->end.entry->loop_tid))
+		hub_life_attached(hub, link);
+	hub_send_space(hub, link);
+	hub_send_slots(hub);
+}
+
+/* ---- waiting for one's own answer ----------------------------------------------------------- */
+
+struct spin {
+	uint64_t until_ns; /* 0: not begun */
+	uint32_t for_ns;
+	unsigned n;
+};
+
+static bool spin_on(struct spin *spin)
+{
+	if (!spin->for_ns)
+		return false;
+	hub_relax();
+	if (++spin->n % SPINS_PER_LOOK)
+		return true;
+	const uint64_t now = hub_now_ns();
+
+	if (!spin->until_ns)
+		spin->until_ns = now + spin->for_ns;
+	return now < spin->until_ns;
+}
+
+/* A peer that had to be woken does not answer within a spin; look now and then whether that has
+ * changed. */
+static uint32_t spin_time(struct shmhub *hub, struct hub_link *link, bool rang)
+{
+	/* relaxed: any one in eight will do */
+	if (rang && (atomic_fetch_add_explicit(&link->probe, 1, memory_order_relaxed) + 1) %
+			    PROBE_EVERY)
+		return 0;
+	return hub_get32(&hub->spin_ns);
+}
+
+/* With the role: sleep on the bell. False: the deadline is over, or the bell is of no use. */
+static bool sleep_on_bell(struct shmhub *hub, struct hub_link *link, uint64_t deadline_ns)
+{
+	struct hub_end *end = &link->end;
+	struct pollfd bell = { .fd = end->bell, .events = POLLIN };
+
+	hub_put32(&end->entry->host_asleep_tid, hub_tid());
+	hub_end_announce(end, HUB_ASLEEP_MESSAGE);
+	if (!hub_ring_is_empty(&end->rx)) {
+		hub_end_withdraw(end, HUB_ASLEEP_MESSAGE);
+		return true;
+	}
+	hub_event_disarm(link);
+	hub_event_tick(hub);
+	hub_add(&end->rx.ring->sleeps, 1);
+	const int left = hub_left_ms(deadline_ns);
+	const int n = left ? poll(&bell, 1, left) : 0;
+	const int r = n > 0 ? hub_end_drain_bell(end) : 0;
+
+	hub_end_withdraw(end, HUB_ASLEEP_MESSAGE);
+	if (n > 0)
+		hub_role_bell(hub, link);
+	if (r < 0)
+		hub_life_suspect(hub, link);
+	return r >= 0 && (n != 0 || hub_left_ms(deadline_ns) != 0);
+}
+
+static void wait_with_role(struct shmhub *hub, struct hub_pend *pend, uint32_t gen,
+			   uint64_t deadline_ns, struct spin *spin, bool for_credit)
+{
+	struct hub_link *link = &hub->link[pend->peer];
+
+	hub_end_withdraw(&link->end, HUB_ASLEEP_MESSAGE);
+	while (is_usable(link)) {
+		if (hub_take(hub, link, HUB_TURN) < 0 || !hub_pend_is_waiting(pend, gen, for_credit))
+			break;
+		if (hub_ring_is_empty(&link->end.rx) && !spin_on(spin) &&
+		    !sleep_on_bell(hub, link, deadline_ns))
+			break;
+	}
+	hub_role_leave(hub, link);
+}
+
+void hub_role_wait(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, uint64_t deadline_ns,
+		   bool rang, bool for_credit)
+{
+	struct hub_link *link = &hub->link[pend->peer];
+	struct spin spin = { .for_ns = spin_time(hub, link, rang) };
+
+	while (hub_pend_is_waiting(pend, gen, for_credit)) {
+		if (is_usable(link) && hub_role_try(link)) {
+			wait_with_role(hub, pend, gen, deadline_ns, &spin, for_credit);
+		} else if (!spin_on(&spin)) {
+			hub_event_tick(hub);
+			hub_pend_sleep(pend, gen, deadline_ns, for_credit);
+		}
+		if (hub_pend_is_waiting(pend, gen, for_credit) && deadline_ns != HUB_FOREVER &&
+		    hub_left_ms(deadline_ns) == 0)
+			return;
+	}
+}
