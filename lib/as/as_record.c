@@ -82,7 +82,8 @@ void as_record_feed(struct as_record *r, const struct as_record_about *about)
 	struct stat ns, dir;
 
 	forget(r);
-	const bool known = as_proc_stat(about->proc_fd, 0, &st) >= 0;
+	/* of its first thread: proc_fd may be that of another one, which has its own name and start */
+	const bool known = as_proc_stat(about->proc_fd, about->pid, &st) >= 0;
 	begin(r, "feed");
 	file_text(j, "boot", AT_FDCWD, "/proc/sys/kernel/random/boot_id");
 	file_text(j, "host", AT_FDCWD, "/proc/sys/kernel/hostname");
