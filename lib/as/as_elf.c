@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum { PHDRS_MAX = 64, NOTES_MAX = 64, NOTE_BYTES_MAX = 65536 };
+#define AS_ELF_LOAD_MAX (UINT64_C(1) << 40) /* no segment is larger */
 
 static bool is_inside(uint64_t addr, uint64_t n, uint64_t start, uint64_t end)
 {
@@ -50,6 +51,18 @@ static void read_notes(struct as_mem *m, uint64_t at, uint64_t end, struct as_el
 	}
 }
 
+/* The first PT_LOAD tells the bias; it is the lowest one. */
+static void use_load(const Elf64_Phdr *ph, uint64_t start, bool *has_bias, struct as_elf *elf)
+{
+	if (!*has_bias)
+		elf->bias = start - (ph->p_vaddr - ph->p_offset);
+	*has_bias = true;
+	const uint64_t end = ph->p_vaddr + elf->bias + ph->p_memsz;
+
+	if (ph->p_memsz < AS_ELF_LOAD_MAX && end > elf->end)
+		elf->end = end;
+}
+
 static void use_segment(struct as_mem *m, const Elf64_Phdr *ph, uint64_t start, uint64_t end,
 			struct as_elf *elf)
 {
@@ -85,12 +98,10 @@ int as_elf_read(struct as_mem *m, uint64_t start, uint64_t end, struct as_elf *e
 			err = as_mem_image(m, start + eh.e_phoff + i * sizeof(ph), &ph, sizeof(ph));
 			if (err)
 				return err;
-			if (pass) {
+			if (pass)
 				use_segment(m, &ph, start, end, elf);
-			} else if (ph.p_type == PT_LOAD && !has_bias) {
-				elf->bias = start - (ph.p_vaddr - ph.p_offset);
-				has_bias = true;
-			}
+			else if (ph.p_type == PT_LOAD)
+				use_load(&ph, start, &has_bias, elf);
 		}
 		if (!has_bias)
 			return -EBADMSG;

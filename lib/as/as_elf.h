@@ -12,6 +12,7 @@ enum { AS_BUILD_ID = 32 };
 
 struct as_elf {
 	uint64_t bias;      /* address in memory = address in the file + bias */
+	uint64_t end;       /* in memory, of its last segment: behind .bss, which no file maps */
 	uint64_t hdr;       /* .eh_frame_hdr in memory, 0: none */
 	uint64_t hdr_bytes;
 	uint8_t build_id[AS_BUILD_ID];

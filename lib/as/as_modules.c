@@ -186,6 +186,25 @@ struct as_module *as_modules_find(const struct as_modules *t, uint64_t pc)
 	return lo && pc < t->module[lo - 1].exec_end ? &t->module[lo - 1] : NULL;
 }
 
+struct as_module *as_modules_holding(const struct as_modules *t, struct as_mem *m, uint64_t addr)
+{
+	size_t lo = 0, hi = t->count;
+
+	while (lo < hi) {
+		const size_t mid = lo + (hi - lo) / 2;
+
+		if (t->module[mid].start <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (!lo)
+		return NULL;
+	struct as_module *module = &t->module[lo - 1];
+
+	return addr < module->end || addr < as_module_elf(module, m)->end ? module : NULL;
+}
+
 const struct as_elf *as_module_elf(struct as_module *module, struct as_mem *m)
 {
 	if (!module->elf_read) {

@@ -68,6 +68,14 @@ int as_modules_read(struct as_modules *t, int proc_fd, pid_t tid, char *buf, siz
 struct as_module *as_modules_find(const struct as_modules *t, uint64_t pc);
 
 /*
+ * as_modules_holding - the module whose memory an address of data lies in, .bss included; NULL
+ * when there is none.
+ * m  the target's memory: headers are read where they were not yet.
+ * Safety: AS-safe, one-owner (of t and m).
+ */
+struct as_module *as_modules_holding(const struct as_modules *t, struct as_mem *m, uint64_t addr);
+
+/*
  * as_module_elf - the ELF headers of a module, read at the first call.
  * Returns the module's elf; all zero when it has none (JIT code, or the file is no ELF file).
  * Safety: AS-safe, one-owner (of t and m).
