@@ -179,9 +179,10 @@ static int write_records(struct look *l, const struct target *t, uint64_t family
 							      .image = image,
 							      .outside = true,
 							      .caps = caps });
-	as_record_dump(&l->record, family, "outside", as_sys_getpid(), NULL);
+	as_record_dump(&l->record, &l->peek, family, "outside", as_sys_getpid(), NULL);
 	as_peek_refresh(&l->peek);
 	look_at_threads(l);
+	as_record_waits(&l->record, &l->peek, UINT64_MAX);
 	return as_record_done(&l->record, &l->done);
 }
 

@@ -99,6 +99,15 @@ int as_proc_watch_open(struct as_proc_watch *w, int proc_fd, pid_t tid, struct a
 int as_proc_watch_mark(const struct as_proc_watch *w, struct as_proc_mark *mark);
 void as_proc_watch_close(struct as_proc_watch *w);
 
+/* The mark as one word: different marks give different words, but for chance. */
+static inline uint64_t as_proc_mark_word(const struct as_proc_mark *mark)
+{
+	const uint64_t h = (mark->ran ^ mark->times << 40 ^ mark->times >> 24) *
+			   UINT64_C(0x9e3779b97f4a7c15);
+
+	return h ^ h >> 32;
+}
+
 static inline bool as_proc_mark_same(const struct as_proc_mark *a, const struct as_proc_mark *b)
 {
 	return a->ran == b->ran && a->times == b->times;

@@ -178,6 +178,14 @@ static int module_number(struct as_record *r, struct as_peek *p, struct as_modul
 	return number;
 }
 
+/* The same, when the list of modules may have been read again since. */
+static int number_of(struct as_record *r, struct as_peek *p, struct as_module *m)
+{
+	if (r->print != p->unwinder.modules.print)
+		know_modules(r, &p->unwinder.modules);
+	return module_number(r, p, m);
+}
+
 static struct as_module *module_of(struct as_peek *p, const struct as_thread *t, unsigned i)
 {
 	/* a return address may lie behind the last byte of a function that never returns */
@@ -264,12 +272,13 @@ static uint32_t stack_number(struct as_record *r, struct as_peek *p, const struc
 
 /* ---- a dump ------------------------------------------------------------------------------- */
 
-void as_record_dump(struct as_record *r, uint64_t family, const char *why, pid_t sender,
-		    const char *name)
+void as_record_dump(struct as_record *r, const struct as_peek *p, uint64_t family, const char *why,
+		    pid_t sender, const char *name)
 {
 	struct as_json *j = &r->json;
 
 	r->dump++;
+	as_waits_begin(&r->waits, p);
 	begin(r, "dump");
 	as_json_u64(j, "d", r->dump);
 	as_json_hex(j, "family", family);
@@ -283,6 +292,96 @@ void as_record_dump(struct as_record *r, uint64_t family, const char *why, pid_t
 	end(r);
 }
 
+/* ---- what it sleeps on ---------------------------------------------------------------------- */
+
+/* The variable's place in its module; nothing for one on a heap or a stack. */
+static void write_place(struct as_record *r, uint64_t addr, const struct as_module *m, int number)
+{
+	struct as_json *j = &r->json;
+
+	if (number < 0)
+		return;
+	as_json_arr(j, "in");
+	as_json_i64(j, NULL, number);
+	as_json_hex(j, NULL, addr - m->elf.bias);
+	as_json_end(j);
+}
+
+static void write_bytes(struct as_json *j, const struct as_wait *wait)
+{
+	char hex[2 * AS_WAIT_BYTES];
+
+	for (unsigned i = 0; i < wait->bytes; i++) {
+		hex[2 * i] = "0123456789abcdef"[wait->byte[i] >> 4];
+		hex[2 * i + 1] = "0123456789abcdef"[wait->byte[i] & 15];
+	}
+	as_json_hex(j, "at", wait->from);
+	as_json_mem(j, "bytes", hex, 2 * (size_t)wait->bytes);
+}
+
+static void write_holders(struct as_json *j, const struct as_wait *wait)
+{
+	as_json_arr(j, "holders");
+	for (unsigned i = 0; i < wait->holders; i++) {
+		const struct as_wait_holder *h = &wait->holder[i];
+
+		as_json_obj(j, NULL);
+		as_json_i64(j, "tid", h->tid);
+		if (h->pid)
+			as_json_i64(j, "pid", h->pid);
+		else
+			as_json_null(j, "pid");
+		as_json_mem(j, "state", &h->state, 1);
+		as_json_str(j, "name", h->comm);
+		as_json_end(j);
+	}
+	as_json_end(j);
+}
+
+static void write_word(struct as_record *r, struct as_peek *p, const struct as_wait *wait)
+{
+	struct as_json *j = &r->json;
+	struct as_module *m = wait->is_new && wait->look == 1
+				      ? as_modules_holding(&p->unwinder.modules,
+							   &p->unwinder.mem, wait->addr)
+				      : NULL;
+	/* first, for it may write a line of its own */
+	const int number = m && m->kind != AS_MODULE_JIT ? number_of(r, p, m) : -1;
+
+	begin(r, "word");
+	as_json_u64(j, "d", r->dump);
+	as_json_u64(j, "look", wait->look);
+	as_json_i64(j, "of", wait->tid);
+	if (wait->addr) {
+		as_json_hex(j, "addr", wait->addr);
+		as_json_hex(j, "value", wait->value);
+	}
+	write_place(r, wait->addr, m, number);
+	if (wait->is_new && wait->addr && wait->bytes)
+		write_bytes(j, wait);
+	if (wait->look == 2) {
+		as_json_bool(j, "still", wait->still);
+		as_json_u64(j, "mono_us", as_record_now_us());
+	}
+	if (wait->look == 2 && wait->holders)
+		write_holders(j, wait);
+	end(r);
+}
+
+void as_record_waits(struct as_record *r, struct as_peek *p, uint64_t until_ns)
+{
+	struct as_wait wait;
+
+	for (unsigned i = 0; i < r->waits.count; i++) {
+		if (as_sys_clock_ns(CLOCK_MONOTONIC) >= until_ns)
+			return;
+		as_waits_second(&r->waits, p, i, &wait);
+		write_word(r, p, &wait);
+	}
+}
+
+/* ---- a thread ------------------------------------------------------------------------------- */
+
 static void write_call(struct as_json *j, const struct as_thread *t)
 {
 	as_json_i64(j, "sys", t->nr);
@@ -290,22 +389,6 @@ static void write_call(struct as_json *j, const struct as_thread *t)
 	for (unsigned i = 0; i < 6; i++)
 		as_json_hex(j, NULL, t->nr < 0 ? 0 : t->args[i]);
 	as_json_end(j);
-}
-
-/* What the thread sleeps on, when that is a word in memory. */
-static void write_word(struct as_record *r, struct as_peek *p, const struct as_thread *t)
-{
-	uint32_t value;
-
-	if (t->nr != SYS_futex ||
-	    as_mem_read(&p->unwinder.mem, t->args[0], &value, sizeof(value)) != sizeof(value))
-		return;
-	begin(r, "word");
-	as_json_u64(&r->json, "d", r->dump);
-	as_json_hex(&r->json, "addr", t->args[0]);
-	as_json_hex(&r->json, "value", value);
-	as_json_i64(&r->json, "of", t->tid);
-	end(r);
 }
 
 static void write_wchan(struct as_json *j, struct as_peek *p, const struct as_thread *t)
@@ -375,6 +458,7 @@ void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_th
 	struct as_json *j = &r->json;
 	const uint32_t stack = t->frames ? stack_number(r, p, t) : 0;
 	const char state[2] = { t->state, '\0' };
+	struct as_wait wait;
 
 	begin(r, "thread");
 	as_json_u64(j, "d", r->dump);
@@ -397,8 +481,13 @@ void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_th
 	write_wchan(j, p, t);
 	write_on(j, p, t);
 	as_json_u64(j, "mono_us", as_record_now_us());
+	if (t->mark.ran || t->mark.times)
+		as_json_hex(j, "mark", as_proc_mark_word(&t->mark));
+	else
+		as_json_null(j, "mark");
 	end(r);
-	write_word(r, p, t);
+	if (as_waits_first(&r->waits, p, t, &wait))
+		write_word(r, p, &wait);
 }
 
 void as_record_child(struct as_record *r, pid_t pid, const struct as_proc_stat *st,

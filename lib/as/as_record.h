@@ -7,6 +7,7 @@
  *	as_record_dump(&r, peek, &dump);
  *	as_peek_thread(peek, tid, &t);
  *	as_record_thread(&r, peek, &t, &how);          and its stack and modules, once each
+ *	as_record_waits(&r, peek, until_ns);           after the last thread
  *	as_record_done(&r, &done);
  *
  * Modules and stacks are dictionaries: written before they are first referred to, and again
@@ -24,6 +25,7 @@
 
 #include "lib/as/as_json.h"
 #include "lib/as/as_peek.h"
+#include "lib/as/as_waits.h"
 
 enum { AS_RECORD_STACKS = 4096, AS_RECORD_MODULES = AS_PEEK_MODULES };
 
@@ -49,6 +51,7 @@ struct as_record {
 	int32_t known[AS_RECORD_MODULES]; /* number in the feed of the list's nth module, -1 none yet */
 	struct as_record_module module[AS_RECORD_MODULES];
 	struct as_record_stack stack[AS_RECORD_STACKS];
+	struct as_waits waits; /* of the current dump */
 };
 
 /* as_record_init - start a writer (for another image: numbers begin at 0); buf and fd as for
@@ -70,8 +73,8 @@ void as_record_feed(struct as_record *r, const struct as_record_about *about);
 
 /* as_record_dump - a dump begins; r->dump counts it. family not 0. sender 0: not known. name
  * NULL: the program has not said how it is called. */
-void as_record_dump(struct as_record *r, uint64_t family, const char *why, pid_t sender,
-		    const char *name);
+void as_record_dump(struct as_record *r, const struct as_peek *p, uint64_t family, const char *why,
+		    pid_t sender, const char *name);
 
 /* What is known of a thread beside what as_peek saw. */
 struct as_record_how {
@@ -88,6 +91,12 @@ struct as_record_how {
  */
 void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_thread *t,
 		      const struct as_record_how *how);
+
+/*
+ * as_record_waits - when all threads were told: a second look at the words that may have owners,
+ * or changed while somebody sleeps on them (as_waits.h). Ends at until_ns of CLOCK_MONOTONIC.
+ */
+void as_record_waits(struct as_record *r, struct as_peek *p, uint64_t until_ns);
 
 /* as_record_child - a process the request was passed on to; reason NULL when it was. st NULL:
  * it is gone. */

@@ -67,8 +67,17 @@
  *   looked at), sys (number of the call it is blocked in, -1 none), args (six "0x"), sp, pc,
  *   stack (s or null), reason (null, or why there is no stack), blocked_ms (null: not known),
  *   wchan, on (what the descriptor in args[0] is, as /proc/self/fd names it: "pipe:[1234]",
- *   "socket:[99]", a path; null or absent: not asked, or no descriptor), mono_us
- * word    d, addr ("0x"), value ("0x"), of (tid that waits on it): memory at a futex address
+ *   "socket:[99]", a path; null or absent: not asked, or no descriptor), mono_us, mark ("0x":
+ *   another one in a later dump: the thread has run in between; null: not known)
+ * word    d, look, of (tid that sleeps on it), addr ("0x"), value ("0x" of its 32 bits).
+ *   Look 1 stands behind its thread. Look 2 follows when all threads were told, for words that
+ *   may have an owner or changed while somebody sleeps on them; it adds
+ *   still (true: the thread has not run since look 1, and sleeps on that word; false: addr and
+ *   value may be absent), mono_us,
+ *   holders ([{tid, pid or null, state, name}...]: threads whose number stands where locks keep
+ *   their owner, asked for between two readings of the word; "X": there is no such thread).
+ *   Once for each addr and look: at ("0x"), bytes (hex text: memory around the word, from `at`
+ *   on), in ([m, "0x.."] as a program counter: the variable's place in its module)
  * child   d, pid, start, name, state (letter of /proc when it was asked; "T" is stopped), told
  *   (true: the request was passed on), reason (null, or why not)
  * done    d, mono_us, threads (seen), captured (with a stack), disturbed, us (duration), timeout

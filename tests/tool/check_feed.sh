@@ -15,8 +15,10 @@ cat >"$feed" <<'END'
 {"v":1,"t":"call","d":1,"look":1,"h":0,"by":0,"id":65537,"state":"pending","peer":3,"method":2,"started_us":1500,"tid":4101,"deadline_ms":0,"enqueued_peer":3,"enqueued_at":1035,"bytes":180,"for_call":0,"for_peer":0}
 {"v":1,"t":"module","m":0,"path":"/usr/lib/libc.so.6","build_id":"9f3c","bias":"0x7f0000000000","start":"0x7f0000026000","end":"0x7f000017b000","kind":"file"}
 {"v":1,"t":"stack","s":0,"frames":[[0,"0x10a0c6","x"],[-1,"0x1000"],[0,"0x271ca","g"]],"end":"bottom"}
-{"v":1,"t":"thread","d":1,"tid":4112,"name":"search","state":"S","own":false,"captured":"peek","disturbed":false,"moved":false,"sys":232,"args":["0x7","0x0","0x20","0xffffffffffffffff","0x0","0x0"],"sp":"0x7ffd0000","pc":"0x7f000010a0c6","stack":0,"reason":null,"blocked_ms":8400,"wchan":"ep_poll","on":"anon_inode:[eventpoll]","mono_us":2002}
-{"v":1,"t":"word","d":1,"addr":"0x55d0c0a8","value":"0x102c","of":4140}
+{"v":1,"t":"thread","d":1,"tid":4112,"name":"search","state":"S","own":false,"captured":"peek","disturbed":false,"moved":false,"sys":232,"args":["0x7","0x0","0x20","0xffffffffffffffff","0x0","0x0"],"sp":"0x7ffd0000","pc":"0x7f000010a0c6","stack":0,"reason":null,"blocked_ms":8400,"wchan":"ep_poll","on":"anon_inode:[eventpoll]","mono_us":2002,"mark":"0xbb52ea94ccc1bc79"}
+{"v":1,"t":"word","d":1,"look":1,"of":4140,"addr":"0x55d0c0a8","value":"0x2","in":[0,"0x6aa0"],"at":"0x55d0c068","bytes":"0200000000000000a74a0000"}
+{"v":1,"t":"word","d":1,"look":2,"of":4140,"addr":"0x55d0c0a8","value":"0x2","still":true,"mono_us":2004,"holders":[{"tid":4143,"pid":4112,"state":"S","name":"query-1"},{"tid":9,"pid":null,"state":"X","name":""}]}
+{"v":1,"t":"word","d":1,"look":2,"of":4141,"still":false,"mono_us":2004}
 {"v":1,"t":"look","d":1,"look":2,"mono_us":2005}
 {"v":1,"t":"child","d":1,"pid":4200,"start":99,"name":"sh","state":"T","told":false,"reason":"stopped"}
 {"v":1,"t":"done","d":1,"mono_us":2010,"threads":1,"captured":1,"disturbed":0,"us":10,"timeout":false}
@@ -47,7 +49,9 @@ refused '{"v":1,"t":"done"}' "'d' is a required property"
 refused '{"v":1,"t":"dune","d":1}' "t: 'dune' is no record type"
 refused '{"v":1,"t":"hex"}' "t: 'hex' is no record type"
 refused '{"v":2,"t":"done","d":1}' 'done: v:'
-refused '{"v":1,"t":"word","d":1,"addr":1440530600,"value":"0x1"}' 'word: addr:'
+refused '{"v":1,"t":"word","d":1,"look":1,"of":1,"addr":1440530600,"value":"0x1"}' 'word: addr:'
+refused '{"v":1,"t":"word","d":1,"look":2,"of":1,"still":true}' "'addr' is a required property"
+refused '{"v":1,"t":"word","d":1,"look":1,"of":1,"addr":"0x1","value":"0x1","bytes":"0"}' 'word: bytes:'
 refused '{"v":1,"t":"done","d":9007199254740993}' 'done: d:'
 refused '{"v":1,"t":"ring","d":1,"look":3,"h":0,"peer":1,"dir":"recv","head":1,"tail":1}' 'ring: look:'
 refused '{"v":1,"t":"ring","d":1,"look":1,"h":0,"peer":1,"dir":"recv","head":1,"tail":1,"oldest":{"time_ms":1,"kind":"call","when":2}}' 'oldest.when: not in the schema'

@@ -323,7 +323,7 @@ static void write_dump(struct run *run)
 	struct as_record *r = &work->record;
 
 	run->from = r->json.written + r->json.len;
-	as_record_dump(r, run->family, why[run->request->why], run->request->sender,
+	as_record_dump(r, &work->peek, run->family, why[run->request->why], run->request->sender,
 		       dump_state.named ? dump_state.name : NULL);
 	dump_step(AS_STEP_LOOK1, 0);
 	dump_hub_look(r, 1, run->until_ns);
@@ -333,6 +333,7 @@ static void write_dump(struct run *run)
 	look_at_threads(run);
 	as_json_flush(&r->json);
 	ask_threads(run);
+	as_record_waits(r, &work->peek, run->until_ns);
 	as_json_flush(&r->json);
 	dump_step(AS_STEP_LOOK2, 0);
 	dump_hub_look(r, 2, run->until_ns);
