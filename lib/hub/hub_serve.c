@@ -347,6 +347,10 @@ static int reply(struct shmhub_request *r, int status, const void *data, struct 
 	e = buf ? adopt_buf(r, buf, len, &m, &slot) : place_payload(r, &m, data, len, &slot, &copy);
 	r->frame_no += r->began;
 	r->began = true;
+	/* before the answer is out: with it the id is the peer's again, and its next call may be
+	 * here under the same index before this thread runs on */
+	if (!more)
+		forget(r);
 	const int sent = post(r, &m, data, &slot, copy);
 
 	return e ? e : sent;
