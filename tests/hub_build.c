@@ -101,7 +101,6 @@ static void fill_header(struct hub_header *h, unsigned peers)
 static void add_peer(struct hub_build *b, unsigned id)
 {
 	struct hub_peer *p = hub_build_peer(b, id);
-	const uint64_t beat = (uint64_t)HUB_BEAT_ASLEEP << 56 | EVENT_MS;
 
 	atomic_store(&p->state, HUB_PEER_LIVE);
 	p->id = (uint16_t)id;
@@ -111,7 +110,7 @@ static void add_peer(struct hub_build *b, unsigned id)
 	p->exit_status = -1;
 	p->started_ns = b->header->created_ns + 1000000;
 	snprintf(p->name, sizeof(p->name), "p%u", id);
-	atomic_store(&p->beat, beat);
+	atomic_store(&p->beat, HUB_BEAT(HUB_BEAT_ASLEEP, 0, EVENT_MS));
 	atomic_store(&p->loop_tid, (uint32_t)getpid());
 	atomic_store(&p->peer_asleep, HUB_ASLEEP_MESSAGE);
 	atomic_store(&p->peer_asleep_ms, EVENT_MS);

@@ -373,17 +373,14 @@ static void fill_host(struct filling *f)
 	hub->no_space_us = ns_time(f, WORD(host.no_space_ns));
 }
 
-/* bits 0..39 time, 40..55 method, 56..63 state */
 static void fill_beat(struct filling *f, uint64_t word, struct state_beat *beat)
 {
-	const unsigned state = (unsigned)(word >> 56);
-	const uint64_t us = hub_time_long_us(f->created_us, f->clock_us,
-					     word & ((UINT64_C(1) << 40) - 1));
+	const uint64_t us = hub_time_long_us(f->created_us, f->clock_us, HUB_BEAT_MS(word));
 
-	if (state > HUB_BEAT_RUNNING)
+	if (HUB_BEAT_STATE(word) > HUB_BEAT_RUNNING)
 		return;
-	beat->state = (uint8_t)state;
-	beat->method = (uint16_t)(word >> 40);
+	beat->state = (uint8_t)HUB_BEAT_STATE(word);
+	beat->method = (uint16_t)HUB_BEAT_METHOD(word);
 	beat->since_us = shifted(f, us);
 	alive_at(f, us);
 }

@@ -77,10 +77,12 @@ struct process_look *process_look_create(void)
 
 	if (!look)
 		return NULL;
-	look->peek = calloc(1, as_peek_bytes());
+	look->peek = aligned_alloc(_Alignof(struct as_peek), as_peek_bytes());
 	look->tids = calloc(PROCESS_LOOK_THREADS, sizeof(*look->tids));
-	if (look->peek && look->tids)
+	if (look->peek && look->tids) {
+		memset(look->peek, 0, as_peek_bytes());
 		return look;
+	}
 	process_look_destroy(look);
 	return NULL;
 }
