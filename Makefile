@@ -51,7 +51,7 @@ stacks_bins  := $(foreach k,O0 O2 fp,$(B)/fixture/stacks-$(k))
 fixture_bins := $(patsubst tests/%.c,$(B)/%,$(call src,tests/fixture/*.c)) $(stacks_bins)
 bench_bins   := $(patsubst tests/%.c,$(B)/%,$(call src,tests/bench/*_bench.c))
 bench_objs   := $(filter-out %_bench.o,$(call objs,tests/bench/*.c))
-helper_objs  := $(call objs,tests/*.c)
+helper_objs  := $(call objs,tests/*.c tests/sut/sut_message.c)
 
 libs  := $(B)/lib/libshmhub.a $(B)/lib/libshmhub.so $(if $(preload_objs),$(B)/lib/libsigdump.so)
 tools := $(foreach t,sigdump shmtop shminspect,$(if $(call src,$(t)/*.c),$(B)/bin/$(t)))
@@ -63,6 +63,7 @@ all: $(libs) $(tools) $(sut)
 # (A variable of its own: what is added to ALL_CFLAGS here would leak into $(B)/flags.)
 $(as_objs) $(preload_objs): OBJ_CFLAGS += -ftls-model=initial-exec
 $(hub_objs) $(fault_objs) $(preload_objs) $(base_objs): OBJ_CFLAGS += -fvisibility=hidden
+$(sut_objs): OBJ_CFLAGS += -DSHMHUB_FAULTS
 
 $(O)/%.o: %.c $(B)/flags Makefile | deps
 	@mkdir -p $(@D)
