@@ -121,6 +121,15 @@ $(B)/bin/sigdump $(B)/bin/shminspect $(B)/bin/shmtop:
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EXTRA_LIBS) $(TOOL_LIBS)
 
+# What the screens are made of, without main() and without a terminal, for their tests.
+top_objs  := $(filter-out $(O)/shmtop/shmtop.o $(O)/shmtop/screen.o,$(call objs,shmtop/*.c))
+top_tests := $(filter $(B)/tests/unit/top_%,$(unit_bins))
+$(B)/lib/libshmtop-test.a: $(top_objs)
+	@mkdir -p $(@D); rm -f $@
+	$(call say,AR)$(AR) rcs $@ $^
+$(top_tests): $(B)/lib/libshmtop-test.a
+$(top_tests): TEST_LIBS = $(B)/lib/libshmscope-test.a $(TOOL_LIBS)
+
 $(B)/bin/hubdemo: $(sut_objs) $(B)/lib/libshmscope-test.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TOOL_LIBS)

@@ -1,0 +1,16 @@
+/*
+ * overlay - what is read over a screen: help, the explanation of a finding, how to dump, the
+ * sort menu. Each is a text that may be longer than the screen.
+ */
+#ifndef SHMSCOPE_SHMTOP_OVERLAY_H
+#define SHMSCOPE_SHMTOP_OVERLAY_H
+
+#include "shmtop/ui.h"
+
+enum { OVERLAY_LINES = 200 }; /* the longest text there is */
+
+/* overlay_draw - ui->overlay on the first `rows` rows; corrects ui->overlay_first.
+ * Safety: one-owner. */
+void overlay_draw(struct ui *ui, struct canvas *c, int rows);
+
+#endif

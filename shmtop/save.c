@@ -1,0 +1,102 @@
+#include "shmtop/save.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/cleanup.h"
+#include "shmtop/draw.h"
+
+static void write_finding(FILE *out, const struct finding *f, const struct state *st)
+{
+	char since[UNITS_TEXT], held[UNITS_TEXT];
+
+	fprintf(out, "%s F%u %s   %s   %s   since %s (%s)\n", view_mark(f), f->number,
+		f->rule->name, f->place, finding_state_name(f->state),
+		text_clock(since, f->since_us, st->real_offset_us, true),
+		text_span(held, (int64_t)f->held_us));
+	fprintf(out, "     %s\n", f->sentence);
+	fprintf(out, "     evidence  %s\n", f->evidence_text ? f->evidence_text : f->brief);
+	for (size_t i = 0; i < f->facts; i++) {
+		if (f->fact[i].text)
+			fprintf(out, "       %s: %s\n", f->fact[i].key, f->fact[i].text);
+		else if (f->fact[i].value == FINDING_UNKNOWN)
+			fprintf(out, "       %s: -\n", f->fact[i].key);
+		else
+			fprintf(out, "       %s: %lld\n", f->fact[i].key,
+				(long long)f->fact[i].value);
+	}
+	fprintf(out, "     means     %s\n", f->means ? f->means : f->rule->means);
+	for (unsigned i = 0; i < FINDING_NEXT && f->next[i]; i++)
+		fprintf(out, "     next      %s\n", f->next[i]);
+}
+
+void save_write(struct ui *ui, FILE *out)
+{
+	const struct view *v = &ui->view;
+	struct canvas c;
+
+	if (canvas_init(&c, ui->rows, ui->cols, ui_is_utf8(ui)))
+		return;
+	ui->message[0] = '\0';
+	ui_draw(ui, &c);
+	canvas_write(&c, out);
+	canvas_fini(&c);
+	if (!v->frame)
+		return;
+	fprintf(out, "\nFINDINGS  %s\n", v->frame->findings.verdict);
+	for (size_t i = 0; i < v->frame->findings.n; i++)
+		write_finding(out, v->frame->findings.list[i], &v->frame->st);
+	for (size_t i = 0; i < v->frame->st.unseens; i++)
+		fprintf(out, "NOT SEEN  %s\n", v->frame->st.unseen[i]);
+}
+
+/* The first free name in a directory: NAME.txt, NAME-2.txt, ... */
+static int create_file(const char *dir, char *path, size_t room)
+{
+	const time_t now = time(NULL);
+	char when[40];
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", &tm);
+	for (int i = 1; i < 100; i++) {
+		if (i == 1)
+			snprintf(path, room, "%s/shmtop-%s.txt", dir, when);
+		else
+			snprintf(path, room, "%s/shmtop-%s-%d.txt", dir, when, i);
+		const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+				    0600);
+		if (fd >= 0 || errno != EEXIST)
+			return fd;
+	}
+	return -1;
+}
+
+void save_screen(struct ui *ui)
+{
+	char here[PATH_MAX], path[PATH_MAX + 64];
+	const char *home = getenv("HOME");
+	int fd = -1;
+
+	if (getcwd(here, sizeof(here)))
+		fd = create_file(here, path, sizeof(path));
+	if (fd < 0 && home)
+		fd = create_file(home, path, sizeof(path));
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!out) {
+		ui_say(ui, "cannot write here, nor in the home directory: %s", strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	save_write(ui, out);
+	const int failed = ferror(out) | fclose(out);
+	if (failed)
+		ui_say(ui, "%s: could not be written in full: %s", path, strerror(errno));
+	else
+		ui_say(ui, "written: %s", path);
+}

@@ -1,0 +1,380 @@
+#include "shmtop/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/units.h"
+#include "lib/state/symbolize.h"
+
+enum { GAP_US = 5000000, NAMES_US = 300000 };
+
+static int open_source(struct session *s, struct err *err)
+{
+	source_close(s->src);
+	judge_destroy(s->judge);
+	s->src = NULL;
+	s->judge = judge_create(&s->options.judge);
+	if (!s->judge)
+		return err_set(err, -ENOMEM, "judge: no memory");
+	if (s->is_replay)
+		return source_open_paths(s->options.feeds, &s->options.source, &s->src, err);
+	return source_open_live(&s->options.source, &s->src, err);
+}
+
+static enum severity worst_of(const struct frame *f)
+{
+	enum severity worst = SEVERITY_CRITICAL;
+
+	while (worst < SEVERITIES && !f->findings.confirmed[worst])
+		worst++;
+	return worst;
+}
+
+static void note_moment(struct session *s, const struct frame *f)
+{
+	const bool is_known = s->moments && s->moment[s->moments - 1].now_us >= f->st.now_us;
+
+	if (!f->changed || is_known)
+		return;
+	if (s->moments == SESSION_MOMENTS) {
+		memmove(&s->moment[0], &s->moment[1], sizeof(s->moment) - sizeof(s->moment[0]));
+		s->moments--;
+	}
+	s->moment[s->moments++] = (struct session_moment){ f->st.now_us, worst_of(f) };
+}
+
+static const struct frame *newest(const struct session *s)
+{
+	return s->history.n ? s->history.frame[s->history.n - 1] : NULL;
+}
+
+static int keep_frame(struct session *s, struct frame *f)
+{
+	if (!s->begin_us || (!s->is_replay && s->history.n == 0))
+		s->begin_us = f->st.now_us;
+	if (f->st.now_us > s->end_us)
+		s->end_us = f->st.now_us;
+	s->real_offset_us = f->st.real_offset_us;
+	note_moment(s, f);
+	const int dropped = history_add(&s->history, f);
+	if (dropped < 0)
+		return dropped;
+	/* the one that is looked at may have been among the oldest */
+	s->shown = s->shown > (size_t)dropped ? s->shown - (size_t)dropped : 0;
+	if (!s->is_replay)
+		s->begin_us = s->history.frame[0]->st.now_us;
+	if (s->follow)
+		s->shown = s->history.n - 1;
+	return 0;
+}
+
+static uint64_t clock_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+int session_take(struct session *s, struct state *st)
+{
+	struct frame *f = frame_make(st, judge_findings(s->judge), newest(s));
+
+	return f ? keep_frame(s, f) : -ENOMEM;
+}
+
+/* Stacks of all threads cost more than all the rest: only while somebody looks at them. */
+static struct source *choose_source(struct session *s)
+{
+	struct source_options with = s->options.source;
+
+	if (s->is_replay || !s->wants_stacks)
+		return s->src;
+	with.stacks = true;
+	if (!s->thorough && source_open_live(&with, &s->thorough, NULL))
+		s->thorough = NULL;
+	return s->thorough ? s->thorough : s->src;
+}
+
+int session_sample(struct session *s, struct err *err)
+{
+	const uint64_t begin_us = clock_us();
+	struct state st;
+	int r = source_next(choose_source(s), &st, err);
+
+	if (r <= 0)
+		return r;
+	r = judge_look(s->judge, &st);
+	if (r == 0)
+		r = session_take(s, &st);
+	else
+		state_fini(&st);
+	if (r)
+		return err_set(err, r, "sample: no memory");
+	s->cost_us = clock_us() - begin_us;
+	return 1;
+}
+
+/* Read a replay from its beginning up to the first frame after `until_us`. */
+static int read_again(struct session *s, uint64_t until_us, struct err *err)
+{
+	history_fini(&s->history);
+	history_init(&s->history);
+	s->history.span_max_us = UINT64_MAX / 2;
+	s->shown = 0;
+	int r = open_source(s, err);
+	if (r)
+		return r;
+	do
+		r = session_sample(s, err);
+	while (r == 1 && newest(s)->st.now_us <= until_us);
+	return r < 0 ? r : 0;
+}
+
+int session_open(struct session *s, const struct session_options *options, struct err *err)
+{
+	*s = (struct session){ .options = *options, .is_replay = options->feeds != NULL,
+			       .follow = true };
+	history_init(&s->history);
+	if (!s->is_replay || options->forward_only)
+		return open_source(s, err);
+	int r = read_again(s, UINT64_MAX, err);
+	if (r == 0 && !s->history.n)
+		r = err_set(err, -ENODATA, "%s: holds no sample", options->feeds[0]);
+	s->follow = false;
+	s->clock_us = s->end_us;
+	return r;
+}
+
+void session_close(struct session *s)
+{
+	source_close(s->src);
+	source_close(s->thorough);
+	judge_destroy(s->judge);
+	history_fini(&s->history);
+	sym_destroy(s->symbols);
+	s->thorough = NULL;
+	s->symbols = NULL;
+	s->src = NULL;
+	s->judge = NULL;
+}
+
+/* Safety: state_symbolize() asks through a pointer to a function that takes nothing. One thread
+ * has sessions. */
+static uint64_t names_end_us;
+
+static bool is_enough(void)
+{
+	return clock_us() >= names_end_us;
+}
+
+void session_name_stacks(struct session *s)
+{
+	if (!s->history.n || !s->history.frame[s->shown]->st.stacks)
+		return;
+	struct frame *f = s->history.frame[s->shown];
+	const size_t before = frame_bytes(f);
+	const struct sym_options plain = { 0 };
+
+	if (!s->symbols && sym_create(&plain, &s->symbols, NULL))
+		return;
+	names_end_us = clock_us() + NAMES_US;
+	state_symbolize(&f->st, s->symbols, is_enough);
+	s->history.bytes += frame_bytes(f) - before;
+}
+
+/* ---- looking ----------------------------------------------------------------------------- */
+
+const struct frame *session_frame(const struct session *s)
+{
+	return s->history.n ? s->history.frame[s->shown] : NULL;
+}
+
+const struct frame *session_before(const struct session *s)
+{
+	return s->history.n && s->shown ? s->history.frame[s->shown - 1] : NULL;
+}
+
+bool session_is_past(const struct session *s)
+{
+	return s->is_replay || !s->follow;
+}
+
+void session_pause(struct session *s)
+{
+	s->follow = false;
+	s->is_playing = false;
+	if (s->history.n)
+		s->clock_us = session_frame(s)->st.now_us;
+}
+
+void session_live(struct session *s)
+{
+	if (s->is_replay) {
+		s->is_playing = s->clock_us < s->end_us;
+		return;
+	}
+	s->follow = true;
+	if (s->history.n)
+		s->shown = s->history.n - 1;
+}
+
+/* Show the last frame not after now_us, reading the replay on or anew where it must be. */
+static void look_at(struct session *s, uint64_t now_us)
+{
+	if (!s->history.n)
+		return;
+	if (now_us < s->begin_us)
+		now_us = s->begin_us;
+	if (now_us > s->end_us)
+		now_us = s->end_us;
+	if (s->is_replay && now_us < s->history.frame[0]->st.now_us)
+		read_again(s, now_us, NULL);
+	while (s->is_replay && s->history.n && newest(s)->st.now_us <= now_us &&
+	       session_sample(s, NULL) == 1)
+		;
+	if (!s->history.n)
+		return;
+	s->clock_us = now_us;
+	s->shown = history_find(&s->history, now_us);
+}
+
+static bool step_forward(struct session *s)
+{
+	if (s->shown + 1 == s->history.n && (!s->is_replay || session_sample(s, NULL) != 1))
+		return false;
+	s->shown++;
+	return true;
+}
+
+static bool step_back(struct session *s)
+{
+	const uint64_t now_us = session_frame(s)->st.now_us;
+
+	if (s->shown == 0) {
+		if (!s->is_replay || now_us <= s->begin_us)
+			return false;
+		look_at(s, now_us - 1);
+		return s->history.n && session_frame(s)->st.now_us < now_us;
+	}
+	s->shown--;
+	return true;
+}
+
+bool session_step(struct session *s, int n)
+{
+	bool moved = true;
+
+	if (!s->history.n)
+		return false;
+	session_pause(s);
+	for (int i = 0; moved && i < (n < 0 ? -n : n); i++)
+		moved = n < 0 ? step_back(s) : step_forward(s);
+	if (s->history.n)
+		s->clock_us = session_frame(s)->st.now_us;
+	return moved;
+}
+
+bool session_event(struct session *s, int direction)
+{
+	if (!s->history.n)
+		return false;
+	session_pause(s);
+	const uint64_t now_us = session_frame(s)->st.now_us;
+	for (size_t i = 0; i < s->moments; i++) {
+		const size_t at = direction > 0 ? i : s->moments - 1 - i;
+		const uint64_t then_us = s->moment[at].now_us;
+
+		if (direction > 0 ? then_us > now_us : then_us < now_us && then_us >= s->begin_us) {
+			look_at(s, then_us);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "14:01" or "14:01:30" on the day of the samples; 0 when it is neither. */
+static uint64_t parse_clock(const struct session *s, const char *text)
+{
+	unsigned h, m, sec = 0;
+	int end = 0;
+
+	if ((sscanf(text, "%2u:%2u%n:%2u%n", &h, &m, &end, &sec, &end) < 2) || text[end] ||
+	    h > 23 || m > 59 || sec > 60)
+		return 0;
+	const time_t day = (time_t)(((int64_t)s->end_us + s->real_offset_us) / 1000000);
+	struct tm tm;
+	localtime_r(&day, &tm);
+	tm.tm_hour = (int)h;
+	tm.tm_min = (int)m;
+	tm.tm_sec = (int)sec;
+	tm.tm_isdst = -1;
+	int64_t real_us = (int64_t)mktime(&tm) * 1000000;
+	/* later than all samples: it was the day before */
+	if (real_us > (int64_t)s->end_us + s->real_offset_us + 60000000)
+		real_us -= INT64_C(86400) * 1000000;
+	return real_us > s->real_offset_us ? (uint64_t)(real_us - s->real_offset_us) : 1;
+}
+
+static int parse_moment(const struct session *s, const char *text, uint64_t *now_us,
+			struct err *err)
+{
+	const uint64_t here_us = s->clock_us ? s->clock_us : s->end_us;
+	uint64_t ns;
+
+	if (strcmp(text, "start") == 0) {
+		*now_us = s->begin_us;
+		return 0;
+	}
+	if (strcmp(text, "end") == 0) {
+		*now_us = s->end_us;
+		return 0;
+	}
+	if (*text == '-' || *text == '+') {
+		if (units_parse_span(text + 1, "time", 0, UINT64_C(864000000000000), &ns, err))
+			return -EINVAL;
+		const uint64_t us = ns / 1000;
+		*now_us = *text == '+' ? here_us + us : here_us > us ? here_us - us : 1;
+		return 0;
+	}
+	*now_us = parse_clock(s, text);
+	if (!*now_us)
+		return err_set(err, -EINVAL,
+			       "time: \"%s\" is none of 14:01, -5m, +30s, start, end", text);
+	return 0;
+}
+
+int session_goto(struct session *s, const char *text, struct err *err)
+{
+	uint64_t now_us;
+
+	if (!s->history.n)
+		return err_set(err, -ENOENT, "time: there is no sample yet");
+	session_pause(s);
+	const int r = parse_moment(s, text, &now_us, err);
+	if (r)
+		return r;
+	look_at(s, now_us);
+	if (now_us < s->begin_us || now_us > s->end_us)
+		return err_set(err, -ENOENT, "time: \"%s\" is outside what is kept", text);
+	return 0;
+}
+
+void session_play(struct session *s, uint64_t us)
+{
+	if (!s->is_playing)
+		return;
+	look_at(s, s->clock_us + us);
+	s->is_playing = s->clock_us < s->end_us;
+}
+
+bool session_gap(const struct session *s, uint64_t *from_us, uint64_t *to_us)
+{
+	if (!s->is_replay || s->shown + 1 >= s->history.n)
+		return false;
+	*from_us = s->history.frame[s->shown]->st.now_us;
+	*to_us = s->history.frame[s->shown + 1]->st.now_us;
+	return *to_us - *from_us > GAP_US && s->clock_us > *from_us + GAP_US;
+}

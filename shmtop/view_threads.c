@@ -1,0 +1,178 @@
+/* Screen 5: the threads of the selected process, one row per distinct stack. */
+#include "shmtop/view.h"
+
+#include <stdio.h>
+
+#include "shmtop/draw.h"
+#include "shmtop/top_threads.h"
+
+enum { HEAD_ROWS = 2, DETAIL_MIN = 3 };
+
+/* Made anew by each of the two entries: a screen is drawn once a second. */
+static int make_list(const struct view *v, struct top_threads *list)
+{
+	*list = (struct top_threads){ 0 };
+	if (!v->chosen || !v->chosen->process)
+		return 0;
+	return top_threads_make(list, v->frame, v->chosen->process, v->split);
+}
+
+static size_t items(const struct view *v)
+{
+	struct top_threads list;
+
+	if (make_list(v, &list))
+		return 0;
+	const size_t n = list.n;
+	top_threads_fini(&list);
+	return n;
+}
+
+static void draw_title(const struct view *v, struct canvas *c, const struct top_threads *list)
+{
+	const struct state_process *p = v->chosen->process;
+	const struct state *st = &v->frame->st;
+	char clock[UNITS_TEXT], age[UNITS_TEXT];
+	int col = canvas_printf(c, 0, 0, STYLE_TITLE, "THREADS %s %d   %zu in %zu stack%s",
+				v->chosen->name, v->chosen->pid, p->threads, list->stacks,
+				list->stacks == 1 ? "" : "s");
+
+	if (p->dump_us && p->dump_us <= st->now_us)
+		col = canvas_printf(c, 0, col, STYLE_PLAIN, "   dump %s (%s old)",
+			      text_clock(clock, p->dump_us, st->real_offset_us, false),
+			      text_span(age, (int64_t)(st->now_us - p->dump_us)));
+	view_title_finding(v, c, col);
+}
+
+static void top_of_stack(char *buf, size_t room, const struct state *st, const struct top_group *g)
+{
+	if (g->stack < 0)
+		snprintf(buf, room, "%s", g->reason ? g->reason : "-");
+	else if (st->stack[g->stack].frames == 0)
+		snprintf(buf, room, "-");
+	else
+		view_frame_text(buf, room, &st->stack[g->stack].frame[0]);
+}
+
+static void draw_group(const struct view *v, struct canvas *c, int row, const struct top_group *g,
+		       bool is_chosen)
+{
+	const enum style style = is_chosen ? STYLE_CHOSEN
+				 : g->own  ? STYLE_DIM
+					   : STYLE_PLAIN;
+	char age[UNITS_TEXT], top[256];
+	int col;
+
+	if (is_chosen)
+		canvas_char(c, row, 0, STYLE_CHOSEN, '>');
+	canvas_printf(c, row, 1, style, "%c  %-4s %5u", g->disturbed ? '*' : ' ', g->id, g->count);
+	canvas_text(c, row, 15, g->doing == THREAD_BLOCKED ? STYLE_WARNING : style,
+		    top_doing_word(g->doing));
+	canvas_right(c, row, 32, style, text_span(age, g->longest_us));
+	col = canvas_fit(c, row, 34, 26, style, g->wait_text ? g->wait_text : "-") + 1;
+	top_of_stack(top, sizeof(top), &v->frame->st, g);
+	canvas_fit(c, row, col, c->cols - col, style, top);
+}
+
+/* The chosen group in full: its first thread, and every frame. */
+static void draw_stack(const struct view *v, struct canvas *c, int row, int rows,
+		       const struct top_group *g)
+{
+	const struct state *st = &v->frame->st;
+	char line[300];
+
+	snprintf(line, sizeof(line), "%s %s tid %d%s%s", g->id, g->name, g->tid,
+		 g->own ? " (of shmscope itself)" : "", g->disturbed ? " (was interrupted)" : "");
+	draw_rule(c, row, line);
+	if (g->stack < 0) {
+		canvas_printf(c, row + 1, 3, STYLE_DIM, "no stack: %s",
+			      g->reason ? g->reason : "not captured");
+		return;
+	}
+	const struct state_stack *s = &st->stack[g->stack];
+	int at = 1;
+	for (size_t i = 0; i < s->frames && at < rows; i++, at++) {
+		/* the last row says how many more there are */
+		if (at == rows - 1 && i + 1 < s->frames) {
+			canvas_printf(c, row + at, 3, STYLE_DIM, "(+%zu frames)", s->frames - i);
+			return;
+		}
+		canvas_printf(c, row + at, 3, STYLE_PLAIN, "#%-2zu %s%s%s", i,
+			      view_frame_text(line, sizeof(line), &s->frame[i]),
+			      s->frame[i].inlined ? "  (inlined)" : "",
+			      s->frame[i].guessed ? "  (guessed)" : "");
+	}
+	if (s->end && at < rows)
+		canvas_printf(c, row + at, 3, STYLE_DIM, "ends here: %s", s->end);
+}
+
+static void draw_list(const struct view *v, struct canvas *c, int rows,
+		      const struct top_threads *list)
+{
+	int visible = (int)list->n;
+
+	if (visible > rows - HEAD_ROWS - DETAIL_MIN)
+		visible = rows / 2;
+	if (visible < 1)
+		visible = 1;
+	canvas_text(c, 1, 1, STYLE_HEAD,
+		    "  ID   COUNT STATE      LONGEST  WAITS IN                   TOP OF STACK");
+	view_scroll(v->cursor, list->n, visible);
+	for (int i = 0; i < visible && v->cursor->first + (size_t)i < list->n; i++) {
+		const size_t at = v->cursor->first + (size_t)i;
+
+		canvas_target(c, HEAD_ROWS + i, 0, c->cols, ACT_CHOOSE, (int)at);
+		draw_group(v, c, HEAD_ROWS + i, &list->group[at], at == v->cursor->at);
+	}
+	draw_stack(v, c, HEAD_ROWS + visible, rows - HEAD_ROWS - visible,
+		   &list->group[v->cursor->at]);
+}
+
+static void text(const struct view *v, size_t at, char *buf, size_t room)
+{
+	struct top_threads list;
+	char top[256];
+
+	buf[0] = '\0';
+	if (make_list(v, &list) || at >= list.n)
+		return;
+	const struct top_group *g = &list.group[at];
+	top_of_stack(top, sizeof(top), &v->frame->st, g);
+	snprintf(buf, room, "%s %s %d %s %s %s", g->id, g->name, g->tid,
+		 top_doing_word(g->doing), g->wait_text ? g->wait_text : "", top);
+	top_threads_fini(&list);
+}
+
+static void draw(const struct view *v, struct canvas *c, int rows)
+{
+	struct top_threads list;
+
+	if (make_list(v, &list) || !list.n) {
+		if (v->chosen)
+			canvas_printf(c, 0, 0, STYLE_TITLE, "THREADS %s %d", v->chosen->name,
+				      v->chosen->pid);
+		view_nothing(c, rows / 2, "no threads were captured (d: how to dump this process)");
+		return;
+	}
+	draw_title(v, c, &list);
+	draw_list(v, c, rows, &list);
+	top_threads_fini(&list);
+}
+
+static const char *const help[] = {
+	"ID     the stack; threads with equal stacks are one row (= splits them)",
+	"STATE  blocked  running  idle(waits for work: event loop, sleep, queue)",
+	"LONGEST  how long one of them is known to be blocked there",
+	"WAITS IN  the system call, and on what",
+	"  *    a thread of this group was interrupted to be looked at",
+	"Threads of shmscope itself are dimmed.",
+	NULL,
+};
+
+const struct view_ops view_threads = { .screen = SCREEN_THREADS,
+				       .name = "threads",
+				       .tab = "Thr",
+				       .items = items,
+				       .draw = draw,
+				       .text = text,
+				       .help = help };
