@@ -814,6 +814,8 @@ int hub_life_start(struct shmhub *hub, struct err *err)
 		link->hub = hub;
 		link->pidfd = -1;
 		link->end.bell = -1;
+		/* relaxed: no other thread knows it yet */
+		atomic_store_explicit(&link->wake_fd, -1, memory_order_relaxed);
 		link->end.peer = (uint16_t)i;
 		link->end.entry = hub_map_peer(&hub->map, i);
 		link->out_end = &link->out;
@@ -918,6 +920,11 @@ void hub_life_stop(struct shmhub *hub, int grace_ms)
 	pthread_mutex_unlock(&hub->life_lock);
 	pthread_join(hub->life_thread, NULL);
 	for (unsigned i = 1; i <= hub->map.header.peers_max; i++) {
+		/* relaxed: nobody sleeps on it any more */
+		const int fd = atomic_load_explicit(&hub->link[i].wake_fd, memory_order_relaxed);
+
+		if (fd >= 0)
+			close(fd);
 		spawn_free(hub->link[i].spawn);
 		hub->link[i].spawn = NULL;
 	}

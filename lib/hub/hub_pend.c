@@ -367,7 +367,7 @@ void hub_pend_note_start(struct shmhub *hub, const struct hub_pend *pend, uint32
 	call->caller_tid = hub_tid();
 	call->deadline_ms = pend->deadline_ns == HUB_FOREVER ?
 				    0 :
-				    (uint32_t)((pend->deadline_ns - pend->started_ns) / 1000000);
+				    (uint32_t)((pend->deadline_ns - pend->started_ns + 999999) / 1000000);
 	call->bytes = (uint32_t)bytes;
 	call->frames = 0;
 	call->for_call = hub_serve_now(&call->for_peer);
@@ -582,9 +582,12 @@ void hub_pend_fail(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, int 
 		hub_pend_unlock(pend, state);
 		return;
 	}
+	const unsigned peer = pend->peer;
+
 	pend->error = error;
 	note_state(hub, pend, HUB_CALL_FAILED);
 	hand_over(hub, pend, HUB_PEND_FAILED);
+	hub_role_nudge(&hub->link[peer]);
 }
 
 /* An entry that is still in SETUP is its sender's business: it will find the link closed. */

@@ -37,6 +37,9 @@
  *                           that, then looks whether the bell must be armed.
  *   Q1     request->refs    whoever is done with    the last one, who       it is freed once
  *                           it                     frees it
+ *   A2     link->wake_fd    seq_cst on both sides: the consumer makes it, then looks whether
+ *                           its call has failed, then sleeps on it; who fails a call stores
+ *                           that, then looks for it.
  *   K2     poked, kicks     whoever wants the        the event thread        it looks after the store
  *                           event thread
  *   N1     hub->stopping    shmhub_destroy         everybody               nothing new begins
@@ -153,6 +156,7 @@ struct hub_link {
 	_Atomic uint32_t hung_up;     /* the bell is of no use any more */
 	_Atomic uint32_t role;        /* R1: tid of the consumer; 0: the event thread stands in */
 	_Atomic uint32_t armed;       /* A1: the event thread's epoll set has the bell */
+	_Atomic int32_t wake_fd;      /* A2: eventfd beside the bell, for the sleeping consumer; -1 */
 	_Atomic uint32_t kicked;      /* the event thread shall take messages without a bell */
 	_Atomic uint32_t pending;     /* host's calls to this peer */
 	_Atomic uint32_t probe;       /* calls whose message had to wake the peer */
@@ -377,6 +381,8 @@ void hub_role_drop(struct hub_link *link);
 /* hub_role_wait - until the entry has something (for_credit: or credit), or the deadline. */
 void hub_role_wait(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, uint64_t deadline_ns,
 		   bool rang, bool for_credit);
+/* hub_role_nudge - a call failed (cancelled, hub ends): its caller may sleep on this link's bell. */
+void hub_role_nudge(struct hub_link *link);
 /* hub_role_bell - the bell was drained: whoever waits for space or slots looks again. */
 void hub_role_bell(struct shmhub *hub, struct hub_link *link);
 

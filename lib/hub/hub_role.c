@@ -24,6 +24,7 @@
 #include "lib/hub/hub_priv.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
 
 enum {
 	PROBE_EVERY = 8,     /* calls that woke the peer before one spins for the answer anyway */
@@ -145,15 +146,56 @@ static uint32_t spin_time(struct shmhub *hub, struct hub_link *link, bool rang)
 	return hub_get32(&hub->spin_ns);
 }
 
-/* With the role: sleep on the bell. False: the deadline is over, or the bell is of no use. */
-static bool sleep_on_bell(struct shmhub *hub, struct hub_link *link, uint64_t deadline_ns)
+/* Beside the bell a sleeping consumer listens to an eventfd, for what no bell tells: that its
+ * own call was cancelled. Made when somebody first sleeps on this link; kept. */
+static int wake_fd_of(struct hub_link *link)
 {
+	/* seq_cst A2: then the call is looked at; pairs with hub_role_nudge() */
+	int fd = atomic_load_explicit(&link->wake_fd, memory_order_seq_cst);
+
+	if (fd < 0) {
+		fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		/* seq_cst A2: see above. Without one (no fds left) a cancellation is noticed late. */
+		atomic_exchange_explicit(&link->wake_fd, fd, memory_order_seq_cst);
+	}
+	return fd;
+}
+
+void hub_role_nudge(struct hub_link *link)
+{
+	static const uint64_t one = 1;
+	/* seq_cst A2: after the failure was stored, which an addition of nothing, other than a load,
+	 * does not overtake; pairs with wake_fd_of() */
+	const int fd = atomic_fetch_add_explicit(&link->wake_fd, 0, memory_order_seq_cst);
+
+	if (fd >= 0 && hub_get32(&link->role))
+		(void)!write(fd, &one, sizeof(one));
+}
+
+/* Returns what poll() does for the bell. */
+static int poll_bell(struct hub_link *link, int wake_fd, int left_ms)
+{
+	struct pollfd p[2] = { { .fd = link->end.bell, .events = POLLIN },
+			       { .fd = wake_fd, .events = POLLIN } };
+	const int n = poll(p, 2, left_ms);
+	uint64_t nudges;
+
+	if (n > 0 && p[1].revents)
+		(void)!read(wake_fd, &nudges, sizeof(nudges));
+	return n;
+}
+
+/* With the role: sleep on the bell. False: the deadline is over, or the bell is of no use. */
+static bool sleep_on_bell(struct shmhub *hub, struct hub_pend *pend, uint32_t gen,
+			  uint64_t deadline_ns, bool for_credit)
+{
+	struct hub_link *link = &hub->link[pend->peer];
 	struct hub_end *end = &link->end;
-	struct pollfd bell = { .fd = end->bell, .events = POLLIN };
+	const int wake_fd = wake_fd_of(link);
 
 	hub_put32(&end->entry->host_asleep_tid, hub_tid());
 	hub_end_announce(end, HUB_ASLEEP_MESSAGE);
-	if (!hub_ring_is_empty(&end->rx)) {
+	if (!hub_ring_is_empty(&end->rx) || !hub_pend_is_waiting(pend, gen, for_credit)) {
 		hub_end_withdraw(end, HUB_ASLEEP_MESSAGE);
 		return true;
 	}
@@ -161,7 +203,7 @@ static bool sleep_on_bell(struct shmhub *hub, struct hub_link *link, uint64_t de
 	hub_event_tick(hub);
 	hub_add(&end->rx.ring->sleeps, 1);
 	const int left = hub_left_ms(deadline_ns);
-	const int n = left ? poll(&bell, 1, left) : 0;
+	const int n = left ? poll_bell(link, wake_fd, left) : 0;
 	const int r = n > 0 ? hub_end_drain_bell(end) : 0;
 
 	hub_end_withdraw(end, HUB_ASLEEP_MESSAGE);
@@ -182,7 +224,7 @@ static void wait_with_role(struct shmhub *hub, struct hub_pend *pend, uint32_t g
 		if (hub_take(hub, link, HUB_TURN) < 0 || !hub_pend_is_waiting(pend, gen, for_credit))
 			break;
 		if (hub_ring_is_empty(&link->end.rx) && !spin_on(spin) &&
-		    !sleep_on_bell(hub, link, deadline_ns))
+		    !sleep_on_bell(hub, pend, gen, deadline_ns, for_credit))
 			break;
 	}
 	hub_role_leave(hub, link);

@@ -1,76 +1,502 @@
 /* Calls between a host and peers that are forks of the test. */
+#include "tests/hub_live.h"
 #include "tests/t.h"
 
-#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/hub/shmhub.h"
+static uint32_t checksum(const void *data, size_t n)
+{
+	const uint8_t *p = data;
+	uint32_t sum = 0;
 
-enum { ECHO = 1 };
+	for (size_t i = 0; i < n; i++)
+		sum = sum * 31 + p[i];
+	return sum;
+}
 
-static void echo(struct shmhub_request *r, void *arg)
+static uint8_t *make_bytes(size_t n)
+{
+	uint8_t *p = malloc(n);
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = LIVE_BYTE(i);
+	return p;
+}
+
+TEST(an_answer_is_what_the_handler_gave_at_every_size)
+{
+	static const size_t sizes[] = { 0, 1, 23, 24, 25, 80, 81, 136, 137, 191, 192, 193, 1024, 1025,
+					16384, 65536, 131071, 131072, 262145, 1500000, 10000000 };
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	struct shmhub_msg reply;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint8_t *data = make_bytes(sizes[i]);
+
+		T_EQ(shmhub_call(hub, peer, LIVE_ECHO, data, sizes[i], 10000, &reply), 0);
+		T_EQ(reply.len, sizes[i]);
+		T_EQ(memcmp(reply.data, data, sizes[i]), 0);
+		T_EQ(reply.flags, sizes[i] >= SHMHUB_HOLD_MIN ? SHMHUB_IN_PLACE : 0);
+		shmhub_msg_release(&reply);
+		shmhub_msg_release(&reply); /* twice is once */
+		free(data);
+	}
+	hub_live_destroy(hub);
+}
+
+TEST(a_payload_larger_than_the_largest_class_is_refused)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	const size_t n = (16 << 20) + 1;
+	uint8_t *data = calloc(1, n);
+	const uint32_t too_much = n;
+	struct shmhub_msg reply;
+
+	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, data, n, 10000, &reply), -EMSGSIZE);
+	/* an answer that is too large becomes a status */
+	T_EQ(shmhub_call(hub, peer, LIVE_MAKE, &too_much, sizeof(too_much), 10000, &reply), 0);
+	T_EQ(reply.status, -EMSGSIZE);
+	T_EQ(reply.len, 0);
+	shmhub_msg_release(&reply);
+	free(data);
+	hub_live_destroy(hub);
+}
+
+TEST(a_status_and_a_missing_handler_are_told_to_the_caller)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	const int32_t status = -EXDEV;
+	struct shmhub_msg reply;
+
+	T_EQ(shmhub_call(hub, peer, LIVE_STATUS, &status, sizeof(status), 10000, &reply), 0);
+	T_EQ(reply.status, -EXDEV);
+	shmhub_msg_release(&reply);
+	T_EQ(shmhub_call(hub, peer, LIVE_STATUS, &status, sizeof(status), 10000, NULL), -EXDEV);
+	T_EQ(shmhub_call(hub, peer, 999, NULL, 0, 10000, NULL), -ENOSYS);
+	/* a handler that forgets to answer */
+	T_EQ(shmhub_call(hub, peer, LIVE_SINK, NULL, 0, 10000, NULL), -ENOMSG);
+	T_EQ(shmhub_call(hub, peer + 1, LIVE_ECHO, NULL, 0, 10000, NULL), -ENOENT);
+	T_EQ(shmhub_call(hub, 5000, LIVE_ECHO, NULL, 0, 10000, NULL), -ENOENT);
+	T_EQ(shmhub_call(hub, peer, 0, NULL, 0, 10000, NULL), -EINVAL);
+	hub_live_destroy(hub);
+}
+
+TEST(a_call_ends_at_its_deadline_and_a_late_answer_hurts_nobody)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	const uint64_t from = hub_now_ns();
+	struct shmhub_msg reply;
+	int x = 5;
+
+	T_EQ(shmhub_call(hub, peer, LIVE_HANG, NULL, 0, 60, &reply), -ETIMEDOUT);
+	T_OK(hub_now_ns() - from >= 60000000);
+	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, &x, sizeof(x), 10000, &reply), 0);
+	shmhub_msg_release(&reply);
+	hub_live_destroy(hub);
+}
+
+TEST(calls_of_one_thread_overlap_and_are_answered_out_of_order)
+{
+	enum { N = 64 };
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	uint64_t call[N], hang;
+	struct shmhub_msg reply;
+
+	T_EQ(shmhub_call_start(hub, peer, LIVE_HANG, NULL, 0, 10000, 0, &hang), 0);
+	for (int i = 0; i < N; i++)
+		T_EQ(shmhub_call_start(hub, peer, LIVE_ECHO, &i, sizeof(i), 10000, 0, &call[i]), 0);
+	for (int i = N - 1; i >= 0; i--) {
+		T_EQ(shmhub_wait(hub, call[i], 10000, 0, &reply), 0);
+		T_EQ(*(const int *)reply.data, i);
+		shmhub_msg_release(&reply);
+		T_EQ(shmhub_wait(hub, call[i], 0, 0, &reply), -ENOENT);
+	}
+	T_EQ(shmhub_wait(hub, hang, 0, 0, &reply), -EAGAIN);
+	T_EQ(shmhub_wait(hub, hang, 20, 0, &reply), -EAGAIN);
+	T_EQ(shmhub_cancel(hub, hang), 0);
+	T_EQ(shmhub_cancel(hub, hang), -ENOENT);
+	T_EQ(shmhub_wait(hub, hang, 0, 0, &reply), -ENOENT);
+	hub_live_destroy(hub);
+}
+
+struct waiting {
+	struct shmhub *hub;
+	uint64_t call;
+	int result;
+};
+
+static void *wait_thread(void *arg)
+{
+	struct waiting *w = arg;
+	struct shmhub_msg reply;
+
+	w->result = shmhub_wait(w->hub, w->call, -1, 0, &reply);
+	return NULL;
+}
+
+static bool somebody_waits(void *arg)
+{
+	struct waiting *w = arg;
+	uint32_t gen;
+
+	return hub_pend_find(w->hub, w->call, &gen)->waiters > 0;
+}
+
+TEST(a_cancelled_call_wakes_who_waits_for_it)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	struct waiting w = { .hub = hub };
+	pthread_t thread;
+
+	T_EQ(shmhub_call_start(hub, peer, LIVE_HANG, NULL, 0, -1, 0, &w.call), 0);
+	pthread_create(&thread, NULL, wait_thread, &w);
+	hub_live_until(somebody_waits, &w, "a thread waits");
+	T_EQ(shmhub_cancel(hub, w.call), 0);
+	pthread_join(thread, NULL);
+	T_EQ(w.result, -ECANCELED);
+	hub_live_destroy(hub);
+}
+
+/* ---- functions instead of waiting ------------------------------------------------------------- */
+
+struct told {
+	_Atomic int n;
+	int result, value;
+};
+
+static void told(void *arg, int result, struct shmhub_msg *reply)
+{
+	struct told *t = arg;
+
+	t->result = result;
+	t->value = reply ? *(const int *)reply->data : -1;
+	t->n++;
+}
+
+static bool was_told(void *arg)
+{
+	return ((struct told *)arg)->n > 0;
+}
+
+TEST(a_function_is_told_the_answer_the_timeout_and_the_death)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	struct told a = { 0 }, b = { 0 }, c = { 0 };
+	int x = 42;
+
+	T_EQ(shmhub_call_async(hub, peer, LIVE_ECHO, &x, sizeof(x), -1, 0, told, &a, NULL), 0);
+	hub_live_until(was_told, &a, "told the answer");
+	T_EQ(a.result, 0);
+	T_EQ(a.value, 42);
+	T_EQ(shmhub_call_async(hub, peer, LIVE_HANG, NULL, 0, 50, 0, told, &b, NULL), 0);
+	hub_live_until(was_told, &b, "told the timeout");
+	T_EQ(b.result, -ETIMEDOUT);
+	T_EQ(shmhub_call_async(hub, peer, LIVE_HANG, NULL, 0, -1, 0, told, &c, NULL), 0);
+	T_EQ(shmhub_kill(hub, peer), 0);
+	hub_live_until(was_told, &c, "told the death");
+	T_EQ(c.result, -EOWNERDEAD);
+	T_EQ(c.n, 1);
+	hub_live_destroy(hub);
+}
+
+/* ---- zero copy -------------------------------------------------------------------------------- */
+
+TEST(a_reserved_slot_is_filled_in_place_and_sent)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	struct shmhub_msg reply;
+	struct shmhub_buf buf;
+	uint64_t call;
+
+	T_EQ(shmhub_reserve(hub, peer, 300000, 1000, &buf), 0);
+	T_OK(buf.size >= 300000);
+	memset(buf.data, 'x', 300000);
+	T_EQ(hub_live_slots_used(hub), 1);
+	T_EQ(shmhub_call_start_buf(hub, LIVE_ECHO, &buf, 300000, 10000, 0, &call), 0);
+	T_OK(!buf.data);
+	T_EQ(shmhub_wait(hub, call, -1, 0, &reply), 0);
+	T_EQ(reply.len, 300000);
+	T_OK(reply.flags & SHMHUB_IN_PLACE);
+	T_EQ(((const char *)reply.data)[299999], 'x');
+	shmhub_msg_release(&reply);
+	/* one that is given back unsent */
+	T_EQ(shmhub_reserve(hub, peer, 1000, 1000, &buf), 0);
+	shmhub_buf_release(&buf);
+	hub_live_destroy(hub);
+}
+
+TEST(wait_flags_choose_between_a_copy_and_the_slot)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	uint8_t *data = make_bytes(200000);
+	struct shmhub_msg reply;
+	uint64_t call;
+
+	T_EQ(shmhub_call_start(hub, peer, LIVE_ECHO, data, 200000, 10000, 0, &call), 0);
+	T_EQ(shmhub_wait(hub, call, -1, SHMHUB_COPY, &reply), 0);
+	T_EQ(reply.flags, 0);
+	T_EQ(memcmp(reply.data, data, 200000), 0);
+	shmhub_msg_release(&reply);
+	T_EQ(shmhub_call_start(hub, peer, LIVE_ECHO, data, 2000, 10000, 0, &call), 0);
+	T_EQ(shmhub_wait(hub, call, -1, SHMHUB_HOLD, &reply), 0);
+	T_EQ(reply.flags, SHMHUB_IN_PLACE);
+	T_EQ(memcmp(reply.data, data, 2000), 0);
+	shmhub_msg_release(&reply);
+	free(data);
+	hub_live_destroy(hub);
+}
+
+/* ---- notifications ----------------------------------------------------------------------------- */
+
+TEST(every_notification_arrives_however_many_there_are)
+{
+	enum { N = 10000 }; /* many windows, many laps */
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	struct shmhub_msg reply;
+	uint64_t n;
+
+	for (int i = 0; i < N; i++)
+		T_EQ(shmhub_notify(hub, peer, LIVE_SINK, &i, i % 100 == 0 ? 2000 % (i + 1) % 4 : 4,
+				   10000, 0),
+		     0);
+	T_EQ(shmhub_call(hub, peer, LIVE_COUNT, NULL, 0, 10000, &reply), 0);
+	memcpy(&n, reply.data, sizeof(n));
+	T_EQ(n, N);
+	shmhub_msg_release(&reply);
+	hub_live_destroy(hub);
+}
+
+TEST(a_ring_that_nobody_reads_refuses_or_times_out)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	struct shmhub_peer_info info;
+	int r = 0, n = 0;
+
+	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, NULL, 0, 10000, NULL), 0);
+	T_EQ(shmhub_peer_get(hub, peer, &info), 0);
+	kill(info.pid, SIGSTOP);
+	while (!(r = shmhub_notify(hub, peer, LIVE_SINK, NULL, 0, 0, SHMHUB_NOWAIT)))
+		n++;
+	T_EQ(r, -EAGAIN);
+	T_OK(n >= 256 - HUB_RING_RESERVED - 4 && n < 256);
+	T_EQ(shmhub_notify(hub, peer, LIVE_SINK, NULL, 0, 50, 0), -ETIMEDOUT);
+	kill(info.pid, SIGCONT);
+	T_EQ(shmhub_notify(hub, peer, LIVE_SINK, NULL, 0, 10000, 0), 0);
+	hub_live_destroy(hub);
+}
+
+/* ---- the other direction -------------------------------------------------------------------------- */
+
+static void host_sum(struct shmhub_request *r, void *arg)
+{
+	const uint32_t sum = checksum(shmhub_request_data(r), shmhub_request_len(r));
+
+	(void)arg;
+	T_EQ(shmhub_request_peer(r), 1);
+	shmhub_reply(r, 0, &sum, sizeof(sum));
+}
+
+static void host_echo(struct shmhub_request *r, void *arg)
 {
 	(void)arg;
 	shmhub_reply(r, 0, shmhub_request_data(r), shmhub_request_len(r));
 }
 
-static int echo_peer(const struct shmhub_peer_config *config, void *arg)
+static int caller_child(const struct shmhub_peer_config *config, void *arg)
 {
-	struct shmhub_error error;
-	struct shmhub_peer *peer;
+	static const size_t sizes[] = { 0, 5, 192, 193, 5000, 131072, 1500000 };
+	struct shmhub_peer *peer = hub_live_attach(config);
+	struct shmhub_msg reply;
+	const int done = *(int *)arg;
+	uint32_t sum;
 
-	(void)arg;
-	if (shmhub_peer_attach(config, &peer, &error)) {
-		fprintf(stderr, "%s\n", error.text);
-		return 1;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint8_t *data = make_bytes(sizes[i]);
+
+		T_EQ(shmhub_peer_call(peer, 20, data, sizes[i], 10000, &reply), 0);
+		T_EQ(reply.len, 4);
+		memcpy(&sum, reply.data, 4);
+		T_EQ(sum, checksum(data, sizes[i]));
+		shmhub_msg_release(&reply);
+		T_EQ(shmhub_peer_call(peer, 21, data, sizes[i], 10000, &reply), 0);
+		T_EQ(reply.len, sizes[i]);
+		T_EQ(memcmp(reply.data, data, sizes[i]), 0);
+		shmhub_msg_release(&reply);
+		free(data);
 	}
-	shmhub_peer_handle(peer, ECHO, "echo", echo, NULL);
-	const int r = shmhub_peer_run(peer);
-
-	shmhub_peer_detach(peer);
-	return r ? 2 : 0;
+	T_EQ(shmhub_peer_call(peer, 77, NULL, 0, 10000, NULL), -ENOSYS);
+	(void)!write(done, "y", 1);
+	return hub_live_run(peer);
 }
 
-static struct shmhub *create(const char *name)
+TEST(a_peer_calls_the_host_at_every_size)
 {
-	struct shmhub_config config;
-	struct shmhub_error error;
-	struct shmhub *hub;
+	struct shmhub *hub = hub_live_create(NULL);
+	int done[2];
+	char c;
 
-	shmhub_config_init(&config);
-	config.name = name;
-	if (shmhub_create(&config, &hub, &error))
-		T_FAIL("%s", error.text);
-	return hub;
+	T_EQ(pipe(done), 0);
+	T_EQ(shmhub_handle(hub, 20, "sum", host_sum, NULL), 0);
+	T_EQ(shmhub_handle(hub, 21, "echo", host_echo, NULL), 0);
+	hub_live_spawn(hub, "caller", caller_child, &done[1]);
+	close(done[1]);
+	T_EQ(read(done[0], &c, 1), 1);
+	T_EQ(c, 'y');
+	hub_live_destroy(hub);
 }
 
-static unsigned spawn(struct shmhub *hub, int (*child)(const struct shmhub_peer_config *, void *))
-{
-	const struct shmhub_spawn s = { .size = sizeof(s), .name = "echo", .child = child };
-	struct shmhub_error error;
-	unsigned peer;
+/* A handler of the peer that wants to wait for the host. */
+static struct shmhub_peer *me;
 
-	if (shmhub_spawn(hub, &s, &peer, &error))
-		T_FAIL("%s", error.text);
-	return peer;
+static void async_told(void *arg, int result, struct shmhub_msg *reply)
+{
+	shmhub_reply(arg, result, reply ? reply->data : NULL, reply ? reply->len : 0);
 }
 
-TEST(an_answer_is_what_the_handler_gave)
+static void reentrant(struct shmhub_request *r, void *arg)
 {
-	char name[64];
+	(void)arg;
+	if (shmhub_peer_call(me, 21, "x", 1, 1000, NULL) != -EDEADLK ||
+	    shmhub_peer_run(me) != -EDEADLK || shmhub_peer_drain(me, 1) != -EDEADLK) {
+		shmhub_reply(r, -EPROTO, NULL, 0);
+		return;
+	}
+	shmhub_request_defer(r);
+	if (shmhub_peer_call_async(me, 21, "through", 7, 5000, 0, async_told, r, NULL))
+		shmhub_reply(r, -EPROTO, NULL, 0);
+}
 
-	snprintf(name, sizeof(name), "t-call-%d", getpid());
-	struct shmhub *hub = create(name);
-	const unsigned peer = spawn(hub, echo_peer);
+static int reentrant_child(const struct shmhub_peer_config *config, void *arg)
+{
+	(void)arg;
+	me = hub_live_attach(config);
+	shmhub_peer_handle(me, 30, NULL, reentrant, NULL);
+	return hub_live_run(me);
+}
+
+TEST(a_handler_that_would_block_on_the_host_is_told_and_can_answer_later)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "reentrant", reentrant_child, NULL);
 	struct shmhub_msg reply;
 
-	for (int i = 0; i < 1000; i++) {
-		T_EQ(shmhub_call(hub, peer, ECHO, &i, sizeof(i), 5000, &reply), 0);
-		T_EQ(reply.len, sizeof(i));
-		T_EQ(memcmp(reply.data, &i, sizeof(i)), 0);
-		T_EQ(reply.status, 0);
+	T_EQ(shmhub_handle(hub, 21, "echo", host_echo, NULL), 0);
+	T_EQ(shmhub_call(hub, peer, 30, NULL, 0, 10000, &reply), 0);
+	T_EQ(reply.status, 0);
+	T_EQ(reply.len, 7);
+	T_EQ(memcmp(reply.data, "through", 7), 0);
+	shmhub_msg_release(&reply);
+	hub_live_destroy(hub);
+}
+
+/* A handler of the host that calls back the peer which waits for it. */
+static void host_calls_back(struct shmhub_request *r, void *arg)
+{
+	struct shmhub_msg reply;
+	const int e = shmhub_call(arg, shmhub_request_peer(r), LIVE_ECHO, "back", 4, 5000, &reply);
+
+	shmhub_reply(r, e, e ? NULL : reply.data, e ? 0 : reply.len);
+	if (!e)
 		shmhub_msg_release(&reply);
-	}
-	shmhub_destroy(hub, 2000);
+}
+
+static void echo_in_peer(struct shmhub_request *r, void *arg)
+{
+	(void)arg;
+	shmhub_reply(r, 0, shmhub_request_data(r), shmhub_request_len(r));
+}
+
+static int calls_back_child(const struct shmhub_peer_config *config, void *arg)
+{
+	struct shmhub_peer *peer = hub_live_attach(config);
+	struct shmhub_msg reply;
+
+	shmhub_peer_handle(peer, LIVE_ECHO, NULL, echo_in_peer, NULL);
+	T_EQ(shmhub_peer_call(peer, 22, NULL, 0, 10000, &reply), 0);
+	T_EQ(reply.status, 0);
+	T_EQ(reply.len, 4);
+	shmhub_msg_release(&reply);
+	(void)!write(*(int *)arg, "y", 1);
+	return hub_live_run(peer);
+}
+
+TEST(a_host_handler_may_call_the_peer_that_waits_for_it)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	int done[2];
+	char c;
+
+	T_EQ(pipe(done), 0);
+	T_EQ(shmhub_handle(hub, 22, "back", host_calls_back, hub), 0);
+	hub_live_spawn(hub, "back", calls_back_child, &done[1]);
+	close(done[1]);
+	T_EQ(read(done[0], &c, 1), 1);
+	hub_live_destroy(hub);
+}
+
+/* ---- limits ------------------------------------------------------------------------------------ */
+
+TEST(at_the_limit_of_pending_calls_a_caller_waits_or_is_refused)
+{
+	struct shmhub_config config;
+	uint64_t call[16];
+	struct shmhub_stats stats;
+	int n = 0, r;
+
+	shmhub_config_init(&config);
+	config.calls_max = 16; /* a quarter of it for one peer */
+	struct shmhub *hub = hub_live_create(&config);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+
+	while (!(r = shmhub_call_start(hub, peer, LIVE_HANG, NULL, 0, -1, SHMHUB_NOWAIT, &call[n])))
+		n++;
+	T_EQ(r, -EAGAIN);
+	T_EQ(n, 4);
+	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, NULL, 0, 50, NULL), -ETIMEDOUT);
+	shmhub_stats_get(hub, &stats);
+	T_EQ(stats.calls_refused, 1);
+	T_EQ(stats.calls_waited, 1);
+	T_EQ(shmhub_cancel(hub, call[0]), 0);
+	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, NULL, 0, 5000, NULL), 0);
+	for (int i = 1; i < n; i++)
+		T_EQ(shmhub_cancel(hub, call[i]), 0);
+	hub_live_destroy(hub);
+}
+
+TEST(the_files_call_table_says_what_the_host_waits_for)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	uint64_t call;
+
+	T_EQ(shmhub_call_start(hub, peer, LIVE_HANG, "abc", 3, 7000, 0, &call), 0);
+	const struct hub_call *entry = hub_table_at(&hub->map.calls, (uint32_t)call - 1);
+
+	T_EQ(HUB_CALL_STATE(hub_get64(&entry->word)), HUB_CALL_PENDING);
+	T_EQ(HUB_CALL_PEER(hub_get64(&entry->word)), peer);
+	T_EQ(HUB_CALL_GENERATION(hub_get64(&entry->word)), entry->id >> 16);
+	T_EQ(entry->method, LIVE_HANG);
+	T_EQ(entry->enqueued_peer, peer);
+	T_EQ(entry->enqueued_at, 1);
+	T_EQ(entry->bytes, 3);
+	T_EQ(entry->deadline_ms, 7000);
+	T_EQ(entry->caller_tid, hub_tid());
+	T_EQ(shmhub_cancel(hub, call), 0);
+	T_EQ(HUB_CALL_STATE(hub_get64(&entry->word)), HUB_CALL_FREE);
+	hub_live_destroy(hub);
 }
