@@ -149,6 +149,17 @@ static void take_wait(struct fill *f, const json_t *rec, struct state_thread *t)
 	wait_set(f->st, t, &w);
 }
 
+/* At least so long: as the feed says, or since an earlier dump found it at the same mark. */
+static uint64_t blocked_for(const struct fill *f, const json_t *rec, char letter)
+{
+	const uint64_t told_us = feed_u64(rec, "blocked_ms", 0) * 1000;
+	const uint64_t since_us = letter == 'R' ? 0 : feed_stream_rest(f->s, rec);
+	const uint64_t at_us = feed_u64(rec, "mono_us", 0) + (uint64_t)f->s->shift_us;
+	const uint64_t rest_us = since_us && at_us > since_us ? at_us - since_us : 0;
+
+	return told_us > rest_us ? told_us : rest_us;
+}
+
 static void take_thread(struct fill *f, const json_t *rec)
 {
 	struct state_process *p = &f->st->process[f->process];
@@ -170,7 +181,7 @@ static void take_thread(struct fill *f, const json_t *rec)
 	t->disturbed = feed_is(rec, "disturbed");
 	t->moved = feed_is(rec, "moved");
 	t->own = feed_is(rec, "own");
-	t->blocked_us = feed_u64(rec, "blocked_ms", 0) * 1000;
+	t->blocked_us = blocked_for(f, rec, t->state);
 	t->stack = stack_index(f, rec);
 	take_wait(f, rec, t);
 	if (t->tid == p->pid)

@@ -35,6 +35,7 @@ void feed_stream_close(struct feed_stream *s)
 	words_fini(&s->stack);
 	dump_fini(&s->next);
 	dump_fini(&s->last);
+	free(s->rest);
 	*s = (struct feed_stream){ 0 };
 }
 
@@ -180,12 +181,71 @@ static int take(struct feed_stream *s, json_t *rec)
 	return take_part(s, rec);
 }
 
+/* ---- threads at rest ------------------------------------------------------------------------ */
+
+static int by_tid(const void *a, const void *b)
+{
+	const int32_t x = ((const struct feed_rest *)a)->tid, y = ((const struct feed_rest *)b)->tid;
+
+	return x < y ? -1 : x > y;
+}
+
+static const struct feed_rest *find_rest(const struct feed_rest *rest, size_t n, int32_t tid)
+{
+	const struct feed_rest key = { .tid = tid };
+
+	return n ? bsearch(&key, rest, n, sizeof(*rest), by_tid) : NULL;
+}
+
+uint64_t feed_stream_rest(const struct feed_stream *s, const json_t *thread)
+{
+	const struct feed_rest *r =
+		find_rest(s->rest, s->rests, (int32_t)feed_u32(thread, "tid", 0));
+
+	return r ? r->since_us : 0;
+}
+
+/* From the marks of the last dump's threads, and what was known of them before it. */
+static int take_marks(struct feed_stream *s)
+{
+	struct feed_rest *now = NULL;
+	size_t n = 0, room = 0;
+
+	for (size_t i = 0; i < s->last.n; i++) {
+		const json_t *rec = s->last.rec[i];
+		struct feed_rest one = { .tid = (int32_t)feed_u32(rec, "tid", 0) };
+
+		if (!feed_is_type(rec, "thread") || !feed_get_u64(rec, "mark", &one.mark))
+			continue;
+		if (!GROW(now, n, room)) {
+			free(now);
+			return -ENOMEM;
+		}
+		const struct feed_rest *old = find_rest(s->rest, s->rests, one.tid);
+
+		one.since_us = feed_u64(rec, "mono_us", 0) + (uint64_t)s->shift_us;
+		if (old && old->mark == one.mark)
+			one.since_us = old->since_us;
+		now[n++] = one;
+	}
+	if (n)
+		qsort(now, n, sizeof(*now), by_tid);
+	free(s->rest);
+	s->rest = now;
+	s->rests = n;
+	return 0;
+}
+
 int feed_stream_advance(struct feed_stream *s)
 {
 	if (s->next.begin) {
 		dump_fini(&s->last);
 		s->last = s->next;
 		s->next = (struct feed_dump){ 0 };
+		const int failed = take_marks(s);
+
+		if (failed)
+			return failed;
 	}
 	if (s->pending) {
 		begin_dump(s, s->pending);

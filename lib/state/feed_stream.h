@@ -28,6 +28,12 @@ struct feed_dump {
 	uint64_t look_us[3]; /* by number of the look */
 };
 
+struct feed_rest { /* a thread of the last dump, and since when it has not run */
+	int32_t tid;
+	uint64_t mark;
+	uint64_t since_us;
+};
+
 struct feed_words { /* dictionary records by their number */
 	json_t **rec;
 	size_t room;
@@ -40,6 +46,8 @@ struct feed_stream {
 	struct feed_words module, stack;
 	struct feed_dump next;    /* the next one, whole (or the file ends in it) */
 	struct feed_dump last;    /* the one before: handed out last */
+	struct feed_rest *rest;   /* of its threads, sorted by tid */
+	size_t rests;
 	json_t *pending;          /* a "dump" record that was read already */
 	uint64_t dumps;           /* found so far */
 	uint64_t from_us, to_us;  /* times seen in its records, on the common clock */
@@ -64,6 +72,12 @@ int feed_stream_advance(struct feed_stream *s);
 
 /* feed_words_find - the record with that number; NULL. Borrowed. */
 const json_t *feed_words_find(const struct feed_words *words, uint64_t number);
+
+/*
+ * feed_stream_rest - since when the thread of a record of s->last is known not to have run: two
+ * dumps in a row found the same mark. Returns 0 when that is not known.
+ */
+uint64_t feed_stream_rest(const struct feed_stream *s, const json_t *thread);
 
 /* feed_stream_name, _pid, _start - of the process that the feed is about; "?" and 0 unknown. */
 const char *feed_stream_name(const struct feed_stream *s);

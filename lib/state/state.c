@@ -395,6 +395,17 @@ static void join_peer(struct state *st, struct state_peer *peer)
 		peer->stopped = p->state == 'T' || p->state == 't' ? STATE_YES : STATE_NO;
 }
 
+/* The host's own dump proves that it lived when it wrote it. */
+static void join_host(const struct state *st, struct state_hub *hub)
+{
+	const struct state_process *p = NULL;
+
+	if (hub->host_pid > 0)
+		p = state_find_process(st, hub->host_pid, hub->host_start);
+	if (p && !p->carried && hub->host_alive == STATE_UNKNOWN)
+		hub->host_alive = p->alive;
+}
+
 int state_join(struct state *st)
 {
 	int r = join_hubs(st);
@@ -404,8 +415,10 @@ int state_join(struct state *st)
 	r = join_stacks(st);
 	if (r)
 		return r;
-	for (size_t i = 0; i < st->hubs; i++)
+	for (size_t i = 0; i < st->hubs; i++) {
+		join_host(st, &st->hub[i]);
 		for (size_t k = 0; k < st->hub[i].peers; k++)
 			join_peer(st, &st->hub[i].peer[k]);
+	}
 	return 0;
 }

@@ -152,6 +152,7 @@ TEST(a_dump_gives_a_state_for_each_look_with_all_that_was_recorded)
 	T_EQ(hub->source, STATE_FEED);
 	T_EQ(hub->seen_us, 2000001);
 	T_EQ(hub->host_pid, 4101);
+	T_EQ(hub->host_alive, STATE_YES);
 	T_EQ(hub->created_us, 500000);
 	T_EQ(hub->last_alive_us, 1900000);
 	T_EQ(hub->calls_refused, 4);
@@ -331,6 +332,33 @@ TEST(what_an_earlier_dump_saw_is_carried)
 	st = next(src);
 	state_fini(&st);
 	no_more(src);
+	source_close(src);
+	feed_build_clean();
+}
+
+TEST(a_thread_with_the_same_mark_in_two_dumps_has_been_blocked_since_the_first)
+{
+	static const char *const marks[] = { "0x5", "0x5", "0x6", "0x5" };
+	static const uint64_t blocked[] = { 0, 10000000, 0, 0 };
+	struct feed_build b;
+
+	feed_build_begin(&b, "search", 4112, 77);
+	for (int d = 1; d <= 4; d++) {
+		feed_build_dump(&b, d, 0, (uint64_t)d * 10000000);
+		feed_build_line(&b, "{'v':1,'t':'thread','d':%d,'tid':7,'state':'S','captured':'peek',"
+				    "'mono_us':%d,'mark':'%s'}",
+				d, d * 10000000 + 5, marks[d - 1]);
+		feed_build_done(&b, d, (uint64_t)d * 10000000 + 9);
+	}
+	feed_build_end(&b);
+	struct source *src = opened();
+
+	for (int d = 1; d <= 4; d++) {
+		struct state st = next(src);
+
+		T_EQ(st.process[0].thread[0].blocked_us, blocked[d - 1]);
+		state_fini(&st);
+	}
 	source_close(src);
 	feed_build_clean();
 }

@@ -241,6 +241,19 @@ TEST(a_peer_is_linked_to_its_process_and_a_stopped_one_is_known_as_stopped)
 	state_fini(&st);
 }
 
+TEST(a_host_whose_dump_is_there_is_alive)
+{
+	state_init(&st);
+	struct state_hub *hub = hub_of(7, 1);
+
+	hub->host_pid = 4101;
+	hub->host_start = 70;
+	process_of(4101, 70)->alive = STATE_YES;
+	T_EQ(state_join(&st), 0);
+	T_EQ(hub->host_alive, STATE_YES);
+	state_fini(&st);
+}
+
 TEST(a_carried_process_says_nothing_about_now)
 {
 	state_init(&st);

@@ -64,6 +64,10 @@ TEST(a_thread_outside_of_system_calls_is_told_by_its_state)
 	wait_set(&st, t, NULL);
 	T_EQ(t->wait, STATE_WAIT_NONE);
 	T_OK(!t->wait_text);
+	t->sys = SYS_read; /* in a call, but on its way */
+	wait_set(&st, t, NULL);
+	T_OK(!t->wait_text);
+	t->sys = -1;
 	t->state = 'T';
 	wait_set(&st, t, NULL);
 	T_STR(t->wait_text, "stopped by a signal");
