@@ -282,6 +282,10 @@ static void wait_for(struct ask *a, size_t i)
 	struct target *t = &a->all.list[i];
 	const int code = target_wait(t, a->family, a->began_ns + a->timeout_ns, a->began_ns, &err);
 
+	if (code == -EAGAIN) {
+		look_from_outside(a, t);
+		return;
+	}
 	if (code) {
 		fail(a, &err, CMD_NO_ANSWER);
 		return;

@@ -135,13 +135,6 @@ static int no_answer(struct target *t, uint64_t waited_ns, struct err *err)
 	return -ETIMEDOUT;
 }
 
-static bool is_alive(const struct target *t)
-{
-	struct as_proc_stat st;
-
-	return as_proc_stat(t->proc_fd, 0, &st) == 0;
-}
-
 /* A child was asked by its parent's dumper, not by us: we know its answer by the family. */
 static bool has_answered(const struct target *t, uint64_t family)
 {
@@ -174,10 +167,12 @@ int target_wait(struct target *t, uint64_t family, uint64_t deadline_ns, uint64_
 
 		if (now >= deadline_ns)
 			return no_answer(t, now - began_ns, err);
-		/* a process that dies answers no more, and wakes nobody */
-		if (!is_alive(t))
+		/* a process that dies or is stopped answers no more, and wakes nobody */
+		if (as_proc_stat(t->proc_fd, 0, &t->stat))
 			return err_set(err, -ESRCH, "pid %d (%s): ended before it had answered",
 				       (int)t->pid, t->name);
+		if (target_is_stopped(t))
+			return -EAGAIN;
 		wait_slice(t, deadline_ns);
 	}
 	memcpy(&t->answer, t->link.page, sizeof(t->answer));

@@ -52,7 +52,8 @@ int target_ask(struct target *t, uint64_t family, struct err *err);
 /*
  * target_wait - until it has answered with a dump of this family, was found dead, or
  * `deadline_ns` of CLOCK_MONOTONIC has passed.
- * Returns 0 with t->answer set; -ETIMEDOUT or -ESRCH with err saying what is known.
+ * Returns 0 with t->answer set; -ETIMEDOUT or -ESRCH with err saying what is known; -EAGAIN when
+ * it was stopped meanwhile: look from outside.
  * Safety: one-owner; blocks.
  */
 int target_wait(struct target *t, uint64_t family, uint64_t deadline_ns, uint64_t began_ns,

@@ -86,11 +86,16 @@ static void release(struct note *note)
 	atomic_store_explicit(&note->used, 0, memory_order_release);
 }
 
-/* In the new thread. */
+/*
+ * In the new thread. When the signal became the program's since its creator looked, nobody else
+ * may come to unblock it: the dumper may have passed while this thread had everything blocked.
+ */
 static void take_view(const struct note *note)
 {
 	dump_thread.blocks = note->blocks;
-	if (note->block_now && pl_keeps())
+	if (!pl_keeps() && !note->blocks)
+		pl_mask_unblock();
+	else if (pl_keeps() && note->block_now)
 		pl_mask_block();
 }
 

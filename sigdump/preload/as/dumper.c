@@ -166,8 +166,9 @@ static void unblock_threads(void)
 	const size_t room = dump_tids_room(&tids);
 	as_proc_tids(proc_fd, tids, room, &n);
 	for (size_t i = 0; i < n; i++)
+		/* one that has everything blocked finds the poke when it unblocks */
 		if (tids[i] != own && as_proc_signals(proc_fd, tids[i], &sig) == 0 &&
-		    (sig.blocked & bit(dump_state.signal)) && !(sig.blocked & bit(dump_state.poke)))
+		    (sig.blocked & bit(dump_state.signal)))
 			dump_signal_poke(tids[i], DUMP_POKE_UNBLOCK);
 	as_sys_close(proc_fd);
 }

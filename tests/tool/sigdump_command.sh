@@ -1,0 +1,85 @@
+#!/bin/bash
+# The command from the outside: output, errors, exit codes.
+. tests/sigdump_lib.sh
+
+expect() { # CODE "first line of stderr" ARGS...
+	local code=$1 text=$2 got
+	shift 2
+	"$SIGDUMP" "$@" >"$TMPDIR/stdout" 2>"$TMPDIR/stderr" </dev/null
+	got=$?
+	equal "$got" "$code" "exit code of sigdump $*"
+	equal "$(head -n 1 "$TMPDIR/stderr")" "$text" "sigdump $*"
+	ok test "$(wc -l <"$TMPDIR/stderr")" -le 3
+	ok test ! -s "$TMPDIR/stdout"
+}
+expect 2 "sigdump: error: no command given"
+expect 2 "sigdump: error: dmp: no such command" dmp
+expect 2 "sigdump: error: --tiemout: unknown option (did you mean --timeout?)" dump --tiemout 3
+expect 2 "sigdump: error: no target given" dump
+expect 2 "sigdump: error: no command given" run
+expect 2 "sigdump: error: --signal KILL: not a signal that can be caught" run --signal KILL -- true
+expect 3 "sigdump: error: pid 4194303: no such process" dump -p 4194303
+expect 3 "sigdump: error: $TMPDIR/no.hub: cannot be opened (No such file or directory)" dump -H "$TMPDIR/no.hub"
+expect 4 "sigdump: error: /bin/sh: not a hub file of this version" dump -H /bin/sh
+expect 127 "sigdump: error: no-such-program: not found" run -- no-such-program
+expect 126 "sigdump: error: /etc/passwd: cannot be executed (permission denied)" run -- /etc/passwd
+${CC:-gcc} -static -o "$TMPDIR/tool" -x c - <<<'int main(void) { return 0; }' || fail "cannot link statically"
+expect 126 "sigdump: error: $TMPDIR/tool: statically linked: nothing can be preloaded; not started" run -- "$TMPDIR/tool"
+if [ "$(id -u)" = 0 ]; then
+	cp /bin/true "$TMPDIR/ping" && chown 65534 "$TMPDIR/ping" && chmod 4755 "$TMPDIR/ping"
+	expect 126 "sigdump: error: $TMPDIR/ping: set-user-ID or file capabilities: the loader would ignore LD_PRELOAD; not started" run -- "$TMPDIR/ping"
+fi
+SHMSCOPE_LIB=$TMPDIR/nowhere expect 126 "sigdump: error: $TMPDIR/nowhere: cannot be read (No such file or directory)" run -- true
+
+# COMMAND's own status
+"$SIGDUMP" run -- sh -c 'exit 7'
+equal $? 7 "status of the command"
+"$SIGDUMP" run -- sh -c 'kill -TERM $$' 2>/dev/null
+equal $? 143 "a command that a signal ends"
+
+# list and status
+start waits 3
+await_ready
+equal "$("$SIGDUMP" list --json | jq -r --argjson p "$pid" '.processes[] | select(.pid==$p) | [.mode,.signal,.signal_owner,.dumps] | @csv')" \
+	'"dumper","SIGUSR1","library",0' "list --json"
+ok grep -q "^ *$pid  waits  .*dumper  *SIGUSR1  *library" <("$SIGDUMP" list)
+"$SIGDUMP" dump -p "$pid" >"$TMPDIR/text" || fail "dump"
+head -n 1 "$TMPDIR/text" | grep -q "waits pid $pid   .*4 threads" || fail "$(head -n 3 "$TMPDIR/text")"
+ok grep -q "$(feed_of "$pid")" "$TMPDIR/text"
+# two that ask at once are answered by one dump or two, and both are told
+"$SIGDUMP" dump -q -p "$pid" >/dev/null & a=$!
+"$SIGDUMP" dump -q -p "$pid" >/dev/null & b=$!
+wait $a || fail "the first of two that ask"
+wait $b || fail "the second of two that ask"
+ok test "$(dumps_of "$pid")" -ge 2 -a "$(dumps_of "$pid")" -le 3
+
+# stopped: its dumper cannot run, it is looked at from outside at once
+kill -STOP "$pid"
+"$SIGDUMP" dump -f ndjson -p "$pid" >"$TMPDIR/outside" 2>"$TMPDIR/note" || fail "stopped"
+kill -CONT "$pid"
+ok grep -q "note: pid $pid (waits): stopped" "$TMPDIR/note"
+equal "$(count_records 'select(.t=="thread" and .own==false and .captured=="peek")' "$TMPDIR/outside")" 4 "stopped"
+finish
+# (stopping and continuing may have disturbed it, also without us)
+equal "$status" 0 "asked, listed and stopped"
+
+# a process without the library: from outside, nobody interrupted
+mkfifo "$TMPDIR/in" "$TMPDIR/out"
+"$FIXTURE/waits" 20 1 <"$TMPDIR/in" >"$TMPDIR/out" & pid=$!
+exec {to}>"$TMPDIR/in" {from}<"$TMPDIR/out"
+await_ready
+"$SIGDUMP" dump -f ndjson -p "$pid" >"$TMPDIR/outside" 2>"$TMPDIR/note" || fail "without the library"
+ok grep -q "note: pid $pid (waits): the library is not loaded, SIGUSR1 would kill it; not sent, looked at from outside" "$TMPDIR/note"
+equal "$(count_records 'select(.t=="thread" and .captured=="peek")' "$TMPDIR/outside")" 21 "by peek"
+equal "$(count_records 'select(.t=="thread" and .captured=="ptrace" and .disturbed)' "$TMPDIR/outside")" 1 "by ptrace"
+equal "$(grep -c "spin_here < spin_outermost" <(frames_of "$TMPDIR/outside"))" 1 "the running thread"
+"$SIGDUMP" dump -q -R -f ndjson -p "$pid" >"$TMPDIR/readonly" || fail "read-only"
+equal "$(select_records 'select(.t=="thread" and .captured=="proc") | .reason' "$TMPDIR/readonly")" \
+	'"running; --read-only stops nobody"' "read-only"
+"$SIGDUMP" dump -q --record -p "$pid" >/dev/null || fail "--record"
+equal "$(dumps_of "$pid")" 1 "--record"
+scripts/check-feed "$TMPDIR/outside" "$TMPDIR/readonly" >/dev/null || fail "records from outside"
+finish
+equal "$rest" "eintr=0" "looked at from outside"
+valid_feeds
+cleanup

@@ -1,0 +1,65 @@
+#!/bin/bash
+# Locks held in the C library, the loader, stdio; the first thread gone; all descriptors closed:
+# the dump is complete, and the process behaves as without the library.
+. tests/sigdump_lib.sh
+
+cc=${CC:-gcc}
+$cc -shared -fPIC -o "$TMPDIR/slow.so" -x c - <<'EOF' || fail "cannot build slow.so"
+void hazard_block(void);
+__attribute__((constructor)) static void slow_start(void) { hazard_block(); }
+EOF
+
+complete() { # NAME FUNCTION...: every thread has a stack, and these functions are in one of them
+	local name=$1 feed frames f
+	shift
+	usr1 2
+	feed=$(feed_of "$pid")
+	equal "$(select_records 'select(.t=="done" and .d==2) | .threads == .captured and .disturbed == 0' "$feed")" \
+		true "$name: complete"
+	frames=$(frames_of "$feed")
+	for f in "$@"; do
+		grep -q "$f" <<<"$frames" || fail "$name: no $f in: $frames"
+	done
+	finish
+	equal "$status" 0 "$name: exit status"
+}
+
+start hazards arena
+await_ready
+complete arena "hazard_block < on_fault < hold_arena" want_arena
+
+start hazards loader "$TMPDIR/slow.so"
+await_ready
+complete loader "hazard_block < hold_loader" want_loader
+
+start hazards stdio
+await_ready
+complete stdio "hazard_block < hold_stdio" want_stdio
+
+# the first thread has left: the process can be dumped, and ends with its last thread
+start hazards mainexit
+await_ready
+usr1 2
+feed=$(feed_of "$pid")
+grep -q "last_thread" <<<"$(frames_of "$feed")" || fail "mainexit: no stack of the last thread"
+"$SIGDUMP" dump -q -p "$pid" >/dev/null || fail "mainexit: cannot be asked"
+finish
+equal "$status" 0 "mainexit: the process ends when its last thread does"
+
+# a daemon that closes everything and takes every number
+start hazards closeall "$TMPDIR/mine"
+await_ready
+usr1 2
+kill -ALRM "$pid"
+finish
+equal "$(sort "$TMPDIR/mine" | uniq -c | tr -s ' ')" " 64 mine" "closeall: only its own lines"
+equal "$status" 0 "closeall"
+
+# a signal stack of minimal size
+start hazards altstack
+await_ready
+usr1 2
+finish
+equal "$status" 0 "altstack"
+valid_feeds
+cleanup
