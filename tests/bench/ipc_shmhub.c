@@ -190,8 +190,8 @@ static double many(unsigned peers, unsigned depth, double seconds)
 			if (shmhub_call_start(hub, peer_id[i], METHOD_ECHO, message, sizeof(message),
 					      -1, 0, &id[i][d]))
 				return 0;
-	uint64_t start_ns = 0, now = 0, calls = 0;
-	for (unsigned lap = 0; lap < 8 || now - start_ns < (uint64_t)(seconds * 1e9); lap++) {
+	uint64_t start_ns = bench_now_ns(), now = start_ns, calls = 0;
+	for (unsigned lap = 0; lap <= 8 || now - start_ns < (uint64_t)(seconds * 1e9); lap++) {
 		if (lap == 8) { /* all have attached */
 			start_ns = bench_now_ns();
 			calls = 0;
