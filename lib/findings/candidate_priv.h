@@ -9,8 +9,9 @@
  * A rule never fails: when memory is exhausted it fills a candidate that goes nowhere, and the
  * judge gives up on that look.
  *
- * In every text {held} stands for how long the finding has held, {samples} for "N samples" and
- * {stack} for " (stack S3)" where where.stack is known: only the judge knows them.
+ * In every text {held} stands for how long the finding has held, {samples} for "N samples",
+ * {unchanged} for "unchanged in N samples" ("seen once") and {stack} for " (stack S3)" where
+ * where.stack is known: only the judge knows them.
  */
 #ifndef SHMSCOPE_FINDINGS_CANDIDATE_PRIV_H
 #define SHMSCOPE_FINDINGS_CANDIDATE_PRIV_H

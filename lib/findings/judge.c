@@ -287,7 +287,7 @@ static void join(struct turn *turn)
 
 struct words {
 	struct arena *arena;
-	char held[UNITS_TEXT], samples[UNITS_TEXT + 8], stack[24];
+	char held[UNITS_TEXT], samples[UNITS_TEXT + 8], unchanged[UNITS_TEXT + 24], stack[24];
 	bool failed;
 };
 
@@ -304,7 +304,11 @@ static const char *fill_in(struct words *w, const char *text)
 {
 	const struct {
 		const char *mark, *value;
-	} marks[] = { { "{held}", w->held }, { "{samples}", w->samples }, { "{stack}", w->stack } };
+	} marks[] = { { "{held}", w->held },
+		      { "{samples}", w->samples },
+		      { "{unchanged}", w->unchanged },
+		      { "{stack}", w->stack } };
+	enum { MARKS = sizeof(marks) / sizeof(marks[0]) };
 	char buf[8192];
 	size_t n = 0;
 
@@ -313,9 +317,9 @@ static const char *fill_in(struct words *w, const char *text)
 	while (*text && n < sizeof(buf) - 64) {
 		size_t m = 0;
 
-		while (m < 3 && strncmp(text, marks[m].mark, strlen(marks[m].mark)) != 0)
+		while (m < MARKS && strncmp(text, marks[m].mark, strlen(marks[m].mark)) != 0)
 			m++;
-		if (m == 3) {
+		if (m == MARKS) {
 			buf[n++] = *text++;
 			continue;
 		}
@@ -356,6 +360,10 @@ static void prepare_words(struct words *w, const struct track *t, const unsigned
 	units_age(w->held, t->shown_held_us * 1000);
 	snprintf(w->samples, sizeof(w->samples), "%s sample%s", units_count(count, t->shown_samples),
 		 t->shown_samples == 1 ? "" : "s");
+	if (t->shown_samples > 1)
+		snprintf(w->unchanged, sizeof(w->unchanged), "unchanged in %s", w->samples);
+	else
+		snprintf(w->unchanged, sizeof(w->unchanged), "seen once");
 	w->stack[0] = '\0';
 	if (t->c.where.stack >= 0 && stack_number)
 		snprintf(w->stack, sizeof(w->stack), " (stack S%u)", stack_number[t->c.where.stack]);

@@ -47,7 +47,7 @@ static void look_at_peer(const struct scene_peer *peer, struct candidates *out)
 	fact_number(c, "method", beat->state == HUB_BEAT_HANDLER ? beat->method : FINDING_UNKNOWN);
 	if (c->where.site)
 		candidate_next(c, c->where.site);
-	if (peer->p->pid > 0)
+	if (end->consumer.reachable)
 		candidate_next(c, text(out, "sigdump dump -p %d", peer->p->pid));
 }
 

@@ -32,8 +32,8 @@ static void describe(struct candidates *out, const struct scene_end *end, struct
 				   who(out, &end->consumer), waiting);
 		c->brief = text(out, "%lu waiting, rung %lu times, not taken",
 				(unsigned long)r->waiting, (unsigned long)r->bells);
-		candidate_next(c, "it may have been stopped, starved, or deaf to its bell: a look at the "
-				  "running process tells (shmtop, or sigdump dump)");
+		candidate_next(c, "it may have been stopped, starved, or deaf to its bell: its feed, or a look "
+				  "at the running process (shmtop, sigdump dump), would tell");
 	} else {
 		c->sentence = text(out, "%s hangs: deaf to its bell, which was rung %s ago, with %s waiting",
 				   who(out, &end->consumer), "{held}", waiting);
@@ -45,11 +45,11 @@ static void describe(struct candidates *out, const struct scene_end *end, struct
 				       end->consumer.name));
 	}
 	c->also = text(out, "%s is deaf to its bell", who_short(out, &end->consumer));
-	c->evidence = text(out, "%s; %s; %s%sunchanged in {samples}", ring_text(out, end), rung, did,
+	c->evidence = text(out, "%s; %s; %s%s{unchanged}", ring_text(out, end), rung, did,
 			   *did ? ", " : "");
 	ring_facts(c, end);
 	fact_number(c, "bells_rung", (int64_t)r->bells);
-	if (end->consumer.pid > 0)
+	if (end->consumer.reachable)
 		candidate_next(c, text(out, "ls -l /proc/%d/fd; cat /proc/%d/fdinfo/*   (which fds "
 					    "its epoll set holds)",
 				       end->consumer.pid, end->consumer.pid));

@@ -164,7 +164,7 @@ static void report_cycle(const struct graph *g, struct knot *k, struct candidate
 				    g->hub->host.name, words);
 	c->also = text(out, "%s and %s wait for each other", name, g->hub->host.name);
 	c->brief = text(out, "cycle of %u: call %u <-> call %u", n, first->own->id, first->edge->id);
-	c->evidence = text(out, "%s; unchanged in {samples}", words);
+	c->evidence = text(out, "%s; {unchanged}", words);
 	fact_text(c, "cycle", words);
 	fact_number(c, "peers", n);
 	fact_number(c, "call", first->own->id);
@@ -246,7 +246,7 @@ static void look_at_rings(const struct scene_peer *peer, struct candidates *out)
 	c->brief = text(out, "both rings full: recv %lu, send %lu waiting",
 			(unsigned long)recv->ring->waiting, (unsigned long)send->ring->waiting);
 	c->evidence = text(out, "recv ring: %s; send ring: %s; both sides announced to wait for space; "
-				"unchanged in {samples}",
+				"{unchanged}",
 			   ring_text(out, recv), ring_text(out, send));
 	fact_number(c, "recv_waiting", (int64_t)recv->ring->waiting);
 	fact_number(c, "send_waiting", (int64_t)send->ring->waiting);

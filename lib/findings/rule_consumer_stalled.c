@@ -90,7 +90,7 @@ static void describe(struct candidates *out, const struct scene_end *end, struct
 			   held_by, behind);
 	c->also = text(out, "%s stalls%s", who_short(out, &end->consumer), at);
 	c->brief = text(out, "%lu waiting, %s", (unsigned long)r->waiting, held_by);
-	c->evidence = text(out, "%s%s%s%s, unchanged in {samples}", ring_text(out, end),
+	c->evidence = text(out, "%s%s%s%s, {unchanged}", ring_text(out, end),
 			   *did ? ", " : "", did, beat);
 	ring_facts(c, end);
 	fact_text(c, "doing", held_by);
@@ -98,7 +98,7 @@ static void describe(struct candidates *out, const struct scene_end *end, struct
 		fact_number(c, "method", end->beat.method);
 	if (c->where.site)
 		candidate_next(c, text(out, "%s", c->where.site));
-	if (end->consumer.pid > 0)
+	if (end->consumer.reachable)
 		candidate_next(c, text(out, "sigdump dump -p %d   (where it is; twice, to see whether it "
 					    "moves)",
 				       end->consumer.pid));

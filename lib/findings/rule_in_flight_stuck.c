@@ -121,7 +121,7 @@ static void report(const struct scene_end *end, const struct stuck *s, struct ca
 	c->also = text(out, "%s on the way to %s never arrived", units_bytes(bytes, s->bytes),
 		       who_short(out, &end->consumer));
 	c->brief = text(out, "%s in flight, no descriptor", plural(out, s->n, "slot", "slots"));
-	c->evidence = text(out, "%s in flight%s%s; %s; unchanged in {samples}",
+	c->evidence = text(out, "%s in flight%s%s; %s; {unchanged}",
 			   plural(out, s->n, "slot", "slots"), which, call, ring_text(out, end));
 	fact_number(c, "slots", s->n);
 	fact_number(c, "bytes", (int64_t)s->bytes);

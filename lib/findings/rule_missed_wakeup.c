@@ -60,7 +60,7 @@ static void describe(struct candidates *out, const struct scene_end *end, struct
 		       plural(out, r->waiting, "message", "messages"));
 	c->brief = text(out, "%lu waiting, %s, bell %s", (unsigned long)r->waiting,
 			how_it_sleeps(out, end), r->bell < 0 ? "-" : "0");
-	c->evidence = text(out, "%s, %s%sunchanged in {samples}%s", ring_text(out, end), did,
+	c->evidence = text(out, "%s, %s%s{unchanged}%s", ring_text(out, end), did,
 			   *did ? ", " : "", bell);
 	ring_facts(c, end);
 	fact_number(c, "bells_rung", (int64_t)r->bells);
@@ -68,7 +68,7 @@ static void describe(struct candidates *out, const struct scene_end *end, struct
 			       "in %s, where messages to %s are published: is the waiting flag tested "
 			       "after the publication, with a full fence between?",
 			       end->producer.name, end->consumer.name));
-	if (end->producer.pid > 0)
+	if (end->producer.reachable)
 		candidate_next(c, text(out, "sigdump dump -p %d   (what %s does meanwhile)",
 				       end->producer.pid, end->producer.name));
 }

@@ -43,7 +43,7 @@ static void describe_unrung(struct candidates *out, const struct scene_party *p,
 	c->sentence = text(out, "%s stopped before ringing, {held} ago", who(out, p));
 	c->brief = "stopped before ringing";
 	c->evidence = "seen in {samples}";
-	if (p->pid > 0)
+	if (p->reachable)
 		candidate_next(c, text(out, "ps -o stat,wchan:32,cmd -p %d   (T: stopped)", p->pid));
 }
 

@@ -31,7 +31,7 @@ static void describe(struct candidates *out, const struct scene_end *end, uint64
 	fact_number(c, "full_waits", (int64_t)r->full_waits);
 	fact_number(c, "oldest_ms", (int64_t)(age_us / 1000));
 	candidate_next(c, text(out, "what does %s do with each message? (stack%s)", end->consumer.name,
-			       end->consumer.pid > 0
+			       end->consumer.reachable
 				       ? text(out, ": sigdump dump -p %d", end->consumer.pid)
 				       : ""));
 	candidate_next(c, "a larger ring (ring_cells) helps against bursts, not against a slow reader");

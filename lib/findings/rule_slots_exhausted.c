@@ -124,8 +124,8 @@ static void look_at_class(const struct scene_hub *hub, const struct state_class 
 	c->brief = text(out, "0 free of %u, %s", k->slots, owners);
 	c->evidence = text(out,
 			   "0 of %u slots of %s free (%u allocated, %u in flight, %u held), the class is at "
-			   "its limit; %s; %u waiting for one, %lu claims failed so far; unchanged in "
-			   "{samples}",
+			   "its limit; %s; %u waiting for one, %lu claims failed so far; "
+			   "{unchanged}",
 			   k->slots, size, k->count[HUB_SLOT_ALLOCATED], k->count[HUB_SLOT_IN_FLIGHT],
 			   k->count[HUB_SLOT_HELD], owners, k->waiters, (unsigned long)k->failed);
 	fact_number(c, "slots", k->slots);

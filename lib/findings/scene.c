@@ -121,6 +121,8 @@ static struct scene_party host_party(const struct state *st, const struct state_
 	const struct state_process *p = seen_process(st, h->host_pid, h->host_start);
 	struct scene_party party = { .pid = h->host_pid, .process = p, .alive = h->host_alive };
 
+	party.reachable = h->host_pid > 0 && h->host_alive != STATE_NO;
+
 	party.name = entry && entry->name ? entry->name : p && p->name ? p->name : "host";
 	party.stopped = entry && !entry->carried ? entry->stopped : STATE_UNKNOWN;
 	if (p && p->state != '?')
@@ -137,6 +139,7 @@ static struct scene_party peer_party(const struct state *st, const struct scene_
 		.pid = p->pid,
 		.alive = peer->living ? STATE_YES : p->alive,
 		.stopped = p->stopped,
+		.reachable = p->pid > 0 && !peer->hub->ended,
 	};
 
 	if (p->process >= 0 && !st->process[p->process].carried)

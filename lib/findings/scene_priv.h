@@ -25,6 +25,7 @@ struct scene_party { /* one of the two processes at a ring */
 	const struct state_process *process; /* NULL: not looked at in this moment */
 	const struct state_thread *thread;   /* who reads or writes the ring; NULL: not known */
 	enum state_answer alive, stopped;
+	bool reachable;          /* a command may name its pid: its hub has not ended */
 };
 
 enum scene_doing { /* what the consumer of a ring does */
