@@ -210,6 +210,17 @@ static int begin_group(struct feed_set *set, struct err *err)
 
 /* ---- states ---------------------------------------------------------------------------------- */
 
+/* Views name the file themselves; of one of its parts the base name is left. */
+static const char *without_path(const char *text, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const size_t len = strlen(path), dir = slash ? (size_t)(slash + 1 - path) : 0;
+
+	if (strncmp(text, path, len) != 0)
+		return text;
+	return text[len] == ':' && text[len + 1] == ' ' ? text + len + 2 : text + dir;
+}
+
 static int add_input(struct state *st, struct feed_stream *s)
 {
 	struct state_input *in = state_add_input(st);
@@ -224,7 +235,7 @@ static int add_input(struct state *st, struct feed_stream *s)
 	in->to_us = s->to_us;
 	in->complete = !feed_chain_problem(s->chain, &why);
 	if (!in->complete)
-		in->note = arena_strdup(&st->arena, why.text);
+		in->note = arena_strdup(&st->arena, without_path(why.text, in->path));
 	if (feed_chain_missed(s->chain)) {
 		in->complete = false;
 		state_note_unseen(st, "%s: %s of its parts were deleted before they could be read",
@@ -252,7 +263,8 @@ int feed_set_inputs(struct feed_set *set, struct state *st)
 			return -ENOMEM;
 		in->path = arena_strdup(&st->arena, set->unread[i].path);
 		in->type = "feed";
-		in->note = arena_strdup(&st->arena, set->unread[i].note);
+		in->note = arena_strdup(&st->arena,
+					without_path(set->unread[i].note, set->unread[i].path));
 	}
 	for (size_t i = 0; i < set->notes; i++)
 		state_note_unseen(st, "%s", set->note[i]);

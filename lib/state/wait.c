@@ -38,8 +38,9 @@ void wait_set(struct state *st, struct state_thread *t, const struct proc_wait *
 
 	t->wait = STATE_WAIT_NONE;
 	t->wait_text = NULL;
-	if (t->state == 'R')
-		return; /* whatever call it is in, it does not wait there */
+	/* it ran: whatever call it is in, or was a moment earlier, it does not wait there */
+	if (t->state == 'R' || (t->captured && strcmp(t->captured, "signal") == 0))
+		return;
 	if (t->sys < 0) {
 		t->wait_text = outside(t->state);
 		return;

@@ -532,7 +532,7 @@ TEST(a_feed_cut_at_any_byte_is_told_up_to_the_cut)
 			T_EQ(st.inputs, 1);
 			T_EQ(st.input[0].complete, all[cut - 1] == '\n');
 			if (!st.input[0].complete && cut > head)
-				T_HAS(st.input[0].note, "the last line is cut off");
+				T_EQ(strncmp(st.input[0].note, "the last line is cut off", 24), 0);
 			if (states == 3 && cut < (size_t)size)
 				T_OK(has_note(&st, "its dump is cut off"));
 			state_fini(&st);

@@ -74,6 +74,9 @@ TEST(a_thread_outside_of_system_calls_is_told_by_its_state)
 	t->state = 'D';
 	wait_set(&st, t, NULL);
 	T_HAS(t->wait_text, "page fault");
+	t->captured = "signal"; /* by a signal: so it ran */
+	wait_set(&st, t, NULL);
+	T_OK(!t->wait_text);
 	state_fini(&st);
 }
 
