@@ -23,6 +23,7 @@ int batch_frame(struct ui *ui, FILE *out)
 	if (made)
 		return made;
 	v->batch = true;
+	c.plain = true; /* what scripts read looks the same in every locale */
 	v->cursor = &cursor;
 	view_overview.draw(v, &c, (int)rows);
 	canvas_write(&c, out);
@@ -37,7 +38,8 @@ int batch_object(struct ui *ui, FILE *out)
 
 	if (!f)
 		return 0;
-	session_name_stacks(s);
+	while (!session_name_stacks(s))
+		;
 	struct report report = { .st = &f->st,
 				 .findings = &f->findings,
 				 .from_us = s->begin_us,

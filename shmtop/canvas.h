@@ -30,7 +30,8 @@ struct canvas_target { /* what a click there does */
 
 struct canvas {
 	int rows, cols;
-	bool utf8;
+	bool utf8;  /* text beyond ASCII can be shown */
+	bool plain; /* pictures are drawn in ASCII all the same */
 	struct canvas_cell *cell; /* rows * cols */
 	struct canvas_target *target;
 	size_t targets, targets_room;

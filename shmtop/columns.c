@@ -158,7 +158,6 @@ static enum style status_style(const struct top_row *r, enum style plain)
 	case TOP_ASLEEP:
 	case TOP_STALL:
 	case TOP_QUARANTINED:
-		return STYLE_CRITICAL;
 	case TOP_DEAD:
 		return r->worst == SEVERITIES ? STYLE_WARNING : severity_style(r->worst);
 	case TOP_STOP:

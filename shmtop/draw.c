@@ -62,7 +62,7 @@ int draw_bar(struct canvas *c, int row, int col, int width, uint64_t value, uint
 	if (of_dead > used)
 		of_dead = used;
 	canvas_char(c, row, col, STYLE_PLAIN, '[');
-	if (c->utf8 && total)
+	if (c->utf8 && !c->plain && total)
 		draw_fine_bar(c, row, col + 1, inner,
 			      value >= total ? inner : (double)value * inner / (double)total,
 			      of_dead);
@@ -91,7 +91,7 @@ int draw_spark(struct canvas *c, int row, int col, int width, const double *valu
 
 		if (v < 0)
 			canvas_char(c, row, col + i, STYLE_DIM, ' ');
-		else if (c->utf8)
+		else if (c->utf8 && !c->plain)
 			canvas_char(c, row, col + i, STYLE_BAR, 0x2581u + (uint32_t)(part * 7.99));
 		else
 			canvas_char(c, row, col + i, STYLE_BAR, (uint32_t)ascii[(int)(part * 4.99)]);
@@ -105,7 +105,7 @@ void draw_rule(struct canvas *c, int row, const char *text)
 
 	col = canvas_text(c, row, col, STYLE_HEAD, text) + 1;
 	while (col < c->cols - 1 && col < 119)
-		col = canvas_char(c, row, col, STYLE_DIM, c->utf8 ? 0x2500 : '-');
+		col = canvas_char(c, row, col, STYLE_DIM, c->utf8 && !c->plain ? 0x2500 : '-');
 }
 
 /* ---- wrapping ---------------------------------------------------------------------------- */

@@ -130,7 +130,7 @@ struct frame *frame_make(struct state *st, const struct findings *f, const struc
 		frame_destroy(frame);
 		return NULL;
 	}
-	frame->changed = before && has_changed(&before->findings, &frame->findings);
+	frame->changed = before ? has_changed(&before->findings, &frame->findings) : f->n > 0;
 	return frame;
 }
 

@@ -16,7 +16,7 @@ struct frame {
 	struct state st;
 	struct findings findings; /* list and texts live in st.arena */
 	const unsigned *stack;    /* by index into st.stack: its number on the page, "S1" is 1 */
-	bool changed;             /* other findings, or another state of one, than in the frame before */
+	bool changed;             /* other findings than in the frame before, or another state of one */
 };
 
 /*

@@ -7,6 +7,9 @@ static int show(struct ui *ui, FILE *out)
 {
 	struct canvas c;
 
+	/* a person would see the last names with the next sample */
+	while (ui->session->wants_stacks && !session_name_stacks(ui->session))
+		;
 	if (canvas_init(&c, ui->rows, ui->cols, ui_is_utf8(ui)))
 		return -ENOMEM;
 	ui_draw(ui, &c);

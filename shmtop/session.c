@@ -170,19 +170,20 @@ static bool is_enough(void)
 	return clock_us() >= names_end_us;
 }
 
-void session_name_stacks(struct session *s)
+bool session_name_stacks(struct session *s)
 {
 	if (!s->history.n || !s->history.frame[s->shown]->st.stacks)
-		return;
+		return true;
 	struct frame *f = s->history.frame[s->shown];
 	const size_t before = frame_bytes(f);
 	const struct sym_options plain = { 0 };
 
 	if (!s->symbols && sym_create(&plain, &s->symbols, NULL))
-		return;
+		return true;
 	names_end_us = clock_us() + NAMES_US;
-	state_symbolize(&f->st, s->symbols, is_enough);
+	const int r = state_symbolize(&f->st, s->symbols, is_enough);
 	s->history.bytes += frame_bytes(f) - before;
+	return r != 1;
 }
 
 /* ---- looking ----------------------------------------------------------------------------- */

@@ -69,8 +69,9 @@ int session_take(struct session *s, struct state *st);
 /*
  * session_name_stacks - put names to the program counters of the frame that is looked at, as far
  * as that takes no longer than a moment; what is left stays numbers until the next call.
+ * Returns false when something is left.
  */
-void session_name_stacks(struct session *s);
+bool session_name_stacks(struct session *s);
 
 /* session_frame / session_before - what is looked at, and the frame before it; NULL: none. */
 const struct frame *session_frame(const struct session *s);

@@ -7,21 +7,35 @@
 
 #include "lib/base/cleanup.h"
 
-/* A hub file is looked at live: its host may run. Whatever else it is, the source says. */
-static bool is_hub(const char *path)
+static bool has_magic(int fd)
 {
 	char magic[sizeof(HUB_MAGIC) - 1];
+
+	return pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+	       memcmp(magic, HUB_MAGIC, sizeof(magic)) == 0;
+}
+
+/* The host of a hub holds a lock on it for life: where nobody does, the file is all there is. */
+static bool has_host(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* A hub with a host is looked at live. Whatever else a file is, the source will say. */
+static bool is_live_hub(const char *path)
+{
 	struct stat st;
 	CLOSES int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	       pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
-	       memcmp(magic, HUB_MAGIC, sizeof(magic)) == 0;
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && has_magic(fd) &&
+	       has_host(fd);
 }
 
 static void add_operand(struct target *t, const char *path)
 {
-	if (is_hub(path)) {
+	if (is_live_hub(path)) {
 		t->hub[t->hubs++] = path;
 		return;
 	}

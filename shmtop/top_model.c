@@ -116,14 +116,25 @@ static struct top_ring make_ring(const struct state_ring *r, const struct state_
 	if (r->waiting && r->oldest.is_there)
 		out.oldest_us = age(now_us, r->oldest.time_us);
 	out.is_still = is_still(r, now_us);
-	/* a sleeper with work: its bell was not rung (0), or was and it does not listen */
-	out.bell_odd = out.is_still && out.flag == STATE_YES && out.bell >= 0;
+	/* work that nobody takes: a sleeper's bell was not rung (0), or it does not hear it */
+	out.bell_odd = out.is_still && (out.bell > 0 || (out.bell == 0 && out.flag == STATE_YES));
 	if (before && !before->damage)
 		out.rate = rate_of(before->written, r->written, before_us, now_us);
 	return out;
 }
 
-static enum top_status peer_status(const struct state_peer *p, const struct top_ring *recv)
+/* Its waiting flag says so, or its loop was seen in its wait (a bell takes the flag away). */
+static bool is_asleep(const struct state_peer *p, const struct top_ring *recv,
+		      const struct state_process *process)
+{
+	const struct state_thread *loop =
+		process ? state_find_thread(process, (int32_t)p->loop_tid) : NULL;
+
+	return recv->flag == STATE_YES || (loop && loop->wait == STATE_WAIT_POLL);
+}
+
+static enum top_status peer_status(const struct state_peer *p, const struct top_ring *recv,
+				   const struct state_process *process)
 {
 	if (p->state == HUB_PEER_GONE)
 		return TOP_GONE;
@@ -134,7 +145,7 @@ static enum top_status peer_status(const struct state_peer *p, const struct top_
 	if (p->stopped == STATE_YES)
 		return TOP_STOP;
 	if (recv->is_still)
-		return recv->flag == STATE_YES ? TOP_ASLEEP : TOP_STALL;
+		return is_asleep(p, recv, process) ? TOP_ASLEEP : TOP_STALL;
 	if (p->state == HUB_PEER_STARTING)
 		return TOP_START;
 	if (p->state == HUB_PEER_LEAVING)
@@ -245,7 +256,7 @@ static struct top_row peer_row(const struct state *st, const struct state_hub *h
 				       p->flag, dead, hub->seen_us, before_us);
 	row.ring[HUB_SEND] = make_ring(&p->ring[HUB_SEND], before ? &before->ring[HUB_SEND] : NULL,
 				       p->host_flag, dead || host_dead, hub->seen_us, before_us);
-	row.status = peer_status(p, &row.ring[HUB_RECV]);
+	row.status = peer_status(p, &row.ring[HUB_RECV], process_at(st, p->process));
 	row.status_us = age(st->now_us, status_since(p, row.status));
 	row.gone_us = row.status == TOP_GONE ? p->died_us : 0;
 	if (p->beat.state != HUB_BEAT_NONE)

@@ -25,7 +25,7 @@ static struct top_group *find_group(struct top_threads *list, const struct state
 	if (!has_stack(st, t))
 		return NULL;
 	for (size_t i = 0; i < list->n; i++)
-		if (list->group[i].stack == t->stack &&
+		if (list->group[i].stack == t->stack && list->group[i].own == t->own &&
 		    list->group[i].doing == thread_doing(st, t))
 			return &list->group[i];
 	return NULL;
@@ -61,6 +61,8 @@ static int compare_groups(const void *a, const void *b)
 {
 	const struct top_group *x = a, *y = b;
 
+	if (x->own != y->own)
+		return x->own ? 1 : -1;
 	if (x->doing != y->doing)
 		return (int)x->doing - (int)y->doing;
 	if (x->count != y->count)

@@ -20,7 +20,7 @@ struct top_group {
 };
 
 struct top_threads {
-	struct top_group *group; /* blocked first, then running, idle; larger groups first */
+	struct top_group *group; /* blocked first, then running, idle, our own; larger first */
 	size_t n, room;
 	size_t stacks;           /* distinct ones */
 };

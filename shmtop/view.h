@@ -80,8 +80,12 @@ char *view_place(char *buf, size_t room, const struct finding *f);
  * Returns buf. Safety: MT-safe. */
 char *view_stack_text(char *buf, size_t room, const struct state_stack *s, size_t frames);
 
-/* view_frame_text - "hub_poll hub.c:402", or "libthumbs.so+0x1a2b0". Returns buf.
+/* view_top_text - the innermost frame that is not the C library's: "index_flush:88". Returns buf.
  * Safety: MT-safe. */
+char *view_top_text(char *buf, size_t room, const struct state_stack *s);
+
+/* view_frame_text - "hub_poll hub.c:402", or "libthumbs.so+0x1a2b0"; of the C library only the
+ * function. Returns buf. Safety: MT-safe. */
 char *view_frame_text(char *buf, size_t room, const struct state_frame *f);
 
 /* view_title_finding - "!! F1 missed-wakeup" at the right end of row 0, for the finding that

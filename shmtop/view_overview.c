@@ -10,7 +10,7 @@
 #include "shmtop/plan.h"
 #include "shmtop/top_slots.h"
 
-enum { MEMORY_ROWS = 4, DETAIL_ROWS = 6, SLOT_COLUMNS = 3, SLOT_CELL = 27 };
+enum { MEMORY_ROWS = 4, MEMORY_NAME = 10, DETAIL_ROWS = 6, SLOT_COLUMNS = 3, SLOT_CELL = 27 };
 
 static bool is_wide(const struct canvas *c)
 {
@@ -397,21 +397,30 @@ static void draw_slots_wide(const struct view *v, struct canvas *c, int row, int
 
 /* ---- memory ------------------------------------------------------------------------------ */
 
+static int memory_name_width(const struct view *v)
+{
+	int width = MEMORY_NAME;
+
+	for (size_t i = 0; v->batch && i < v->memory->n; i++)
+		if (canvas_columns(v->memory->series[i].row->name, true) > width)
+			width = canvas_columns(v->memory->series[i].row->name, true);
+	return width;
+}
+
 static void draw_memory(const struct view *v, struct canvas *c, int row, int rows)
 {
 	const struct top_memory *list = v->memory;
-
+	const int name = memory_name_width(v);
 
 	canvas_text(c, row, 1, STYLE_HEAD, "MEMORY");
 	for (int i = 0; i < rows && (size_t)i < list->n; i++) {
 		const struct top_series *s = &list->series[i];
 		char n[UNITS_TEXT], low[UNITS_TEXT], high[UNITS_TEXT];
 
-		canvas_fit(c, row + i, 8, v->batch ? 40 : 10, STYLE_PLAIN, s->row->name);
-		int col = v->batch ? 49 : 19;
+		int col = canvas_fit(c, row + i, 8, name, STYLE_PLAIN, s->row->name) + 1;
 		canvas_right(c, row + i, col + 5, STYLE_PLAIN, text_bytes(n, s->row->rss_bytes));
 		col = draw_spark(c, row + i, col + 7, 20, s->value, s->n);
-		if (s->high >= 0)
+		if (s->high > s->low)
 			canvas_printf(c, row + i, col + 1, STYLE_DIM, "%s..%s",
 				      text_bytes(low, s->low), text_bytes(high, s->high));
 		col += 13;
@@ -428,7 +437,7 @@ static void detail_ring(const struct view *v, struct canvas *c, int row, const s
 {
 	const struct top_ring *ring = &r->ring[HUB_RECV];
 	const struct state_thread *t = view_loop_thread(r);
-	char n[4][UNITS_TEXT];
+	char n[4][UNITS_TEXT], stack[FRAME_STACK_NAME], text[300];
 	int col;
 
 	if (ring->damage) {
@@ -438,14 +447,13 @@ static void detail_ring(const struct view *v, struct canvas *c, int row, const s
 	col = canvas_printf(c, row, 2, STYLE_PLAIN,
 			    "recv ring  written %s   read %s   waiting %s   oldest %s",
 			    text_number(n[0], ring->written), text_number(n[1], ring->read),
-			    text_number(n[2], ring->waiting), text_span(n[3], ring->oldest_us));
+			    text_number(n[2], ring->waiting), text_span(n[3], ring->oldest_us)) + 3;
 	if (!t)
 		return;
-	col = canvas_printf(c, row, col + 3, STYLE_PLAIN, "consumer tid %d %s%s", t->tid,
-			    t->wait_text ? "sleeps in " : "", view_wait_text(t));
-	if (t->stack >= 0)
-		canvas_printf(c, row, col, STYLE_PLAIN, " (%s)",
-			      frame_stack_name(n[0], v->frame, t->stack));
+	snprintf(text, sizeof(text), "tid %d (%s) %s%s", t->tid,
+		 frame_stack_name(stack, v->frame, t->stack), t->wait_text ? "sleeps in " : "",
+		 view_wait_text(t));
+	canvas_fit(c, row, col, c->cols - col, STYLE_PLAIN, text);
 }
 
 static void detail_bell(const struct view *v, struct canvas *c, int row, const struct top_row *r)
@@ -475,14 +483,16 @@ static void detail_stack(const struct view *v, struct canvas *c, int row, const 
 			      t && t->reason ? ": " : "", t && t->reason ? t->reason : "");
 		return;
 	}
-	canvas_printf(c, row, 2, STYLE_PLAIN, "stack %-4s %s",
-		      frame_stack_name(name, v->frame, t->stack),
-		      view_stack_text(text, sizeof(text), &st->stack[t->stack], 5));
-	if (r->process->dump_us && r->process->dump_us <= st->now_us) {
-		snprintf(text, sizeof(text), " (%s old)",
-			 text_span(age, (int64_t)(st->now_us - r->process->dump_us)));
-		canvas_right(c, row, c->cols - 1, STYLE_DIM, text);
-	}
+	age[0] = '\0';
+	if (r->process->dump_us && r->process->dump_us <= st->now_us)
+		text_span(age, (int64_t)(st->now_us - r->process->dump_us));
+	const int end = c->cols - (age[0] ? (int)strlen(age) + 7 : 0);
+	const int col = canvas_printf(c, row, 2, STYLE_PLAIN, "stack %-4s ",
+				      frame_stack_name(name, v->frame, t->stack));
+	canvas_fit(c, row, col, end - col, STYLE_PLAIN,
+		   view_stack_text(text, sizeof(text), &st->stack[t->stack], 5));
+	if (age[0])
+		canvas_printf(c, row, end, STYLE_DIM, " (%s old)", age);
 }
 
 static void draw_detail(const struct view *v, struct canvas *c, int row)

@@ -77,9 +77,21 @@ char *view_place(char *buf, size_t room, const struct finding *f)
 	return buf;
 }
 
+/* Where a line number says nothing about the program: the C library and the loader. */
+static bool is_system(const struct state_frame *f)
+{
+	static const char *const names[] = { "libc.so", "libc-", "libpthread", "ld-linux", "[vdso]",
+					     "linux-vdso", NULL };
+
+	for (unsigned i = 0; f->module && names[i]; i++)
+		if (strncmp(f->module, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
 char *view_frame_text(char *buf, size_t room, const struct state_frame *f)
 {
-	if (f->function && f->file)
+	if (f->function && f->file && !is_system(f))
 		snprintf(buf, room, "%s %s:%d", f->function, f->file, f->line);
 	else if (f->function)
 		snprintf(buf, room, "%s", f->function);
@@ -87,6 +99,25 @@ char *view_frame_text(char *buf, size_t room, const struct state_frame *f)
 		snprintf(buf, room, "%s+0x%" PRIx64, f->module, f->offset);
 	else
 		snprintf(buf, room, "0x%" PRIx64, f->offset);
+	return buf;
+}
+
+char *view_top_text(char *buf, size_t room, const struct state_stack *s)
+{
+	const struct state_frame *top = s->frames ? &s->frame[0] : NULL;
+
+	for (size_t i = 0; i < s->frames; i++) {
+		if (is_system(&s->frame[i]))
+			continue;
+		top = &s->frame[i];
+		break;
+	}
+	if (!top)
+		snprintf(buf, room, "-");
+	else if (top->function && top->line && !is_system(top))
+		snprintf(buf, room, "%s:%d", top->function, top->line);
+	else
+		view_frame_text(buf, room, top);
 	return buf;
 }
 

@@ -48,10 +48,8 @@ static void top_of_stack(char *buf, size_t room, const struct state *st, const s
 {
 	if (g->stack < 0)
 		snprintf(buf, room, "%s", g->reason ? g->reason : "-");
-	else if (st->stack[g->stack].frames == 0)
-		snprintf(buf, room, "-");
 	else
-		view_frame_text(buf, room, &st->stack[g->stack].frame[0]);
+		view_top_text(buf, room, &st->stack[g->stack]);
 }
 
 static void draw_group(const struct view *v, struct canvas *c, int row, const struct top_group *g,
@@ -72,6 +70,18 @@ static void draw_group(const struct view *v, struct canvas *c, int row, const st
 	col = canvas_fit(c, row, 34, 26, style, g->wait_text ? g->wait_text : "-") + 1;
 	top_of_stack(top, sizeof(top), &v->frame->st, g);
 	canvas_fit(c, row, col, c->cols - col, style, top);
+}
+
+static void draw_frame(struct canvas *c, int row, size_t number, const struct state_frame *f)
+{
+	char text[300];
+	int col = canvas_printf(c, row, 3, STYLE_PLAIN, "#%-2zu ", number);
+
+	col = canvas_text(c, row, col, STYLE_PLAIN, view_frame_text(text, sizeof(text), f));
+	if (f->module && f->function)
+		canvas_text(c, row, col < 50 ? 50 : col + 2, STYLE_DIM, f->module);
+	if (f->inlined || f->guessed)
+		canvas_right(c, row, c->cols, STYLE_DIM, f->inlined ? "  inlined" : "  guessed");
 }
 
 /* The chosen group in full: its first thread, and every frame. */
@@ -97,10 +107,7 @@ static void draw_stack(const struct view *v, struct canvas *c, int row, int rows
 			canvas_printf(c, row + at, 3, STYLE_DIM, "(+%zu frames)", s->frames - i);
 			return;
 		}
-		canvas_printf(c, row + at, 3, STYLE_PLAIN, "#%-2zu %s%s%s", i,
-			      view_frame_text(line, sizeof(line), &s->frame[i]),
-			      s->frame[i].inlined ? "  (inlined)" : "",
-			      s->frame[i].guessed ? "  (guessed)" : "");
+		draw_frame(c, row + at, i, &s->frame[i]);
 	}
 	if (s->end && at < rows)
 		canvas_printf(c, row + at, 3, STYLE_DIM, "ends here: %s", s->end);
