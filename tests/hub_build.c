@@ -212,7 +212,7 @@ struct hub_ring *hub_build_ring(struct hub_build *b, unsigned peer, unsigned dir
 
 struct hub_cell *hub_build_cell(struct hub_build *b, unsigned peer, unsigned dir, uint64_t position)
 {
-	return &hub_build_ring(b, peer, dir)->cell[position % HUB_BUILD_CELLS];
+	return &HUB_RING_CELLS(hub_build_ring(b, peer, dir))[position % HUB_BUILD_CELLS];
 }
 
 struct hub_class *hub_build_class(struct hub_build *b, unsigned i)

@@ -348,10 +348,11 @@ struct hub_ring {
 	_Atomic uint32_t reserved0;
 	_Atomic uint64_t refused;     /* descriptors that were nonsense */
 	uint64_t reserved1;
-	struct hub_cell cell[];
+	/* the cells follow */
 };
 _Static_assert(offsetof(struct hub_ring, tail) == 64, "one writer per line");
-_Static_assert(offsetof(struct hub_ring, cell) == 128, "ring is part of the file format");
+_Static_assert(sizeof(struct hub_ring) == 128, "ring is part of the file format");
+#define HUB_RING_CELLS(ring) ((struct hub_cell *)((ring) + 1))
 
 /*
  * Slots. One 64-bit word is the only truth about a slot; every transition is one

@@ -50,7 +50,7 @@ void hub_ring_rx_start(struct hub_rx *rx, struct hub_ring *ring, uint32_t cells,
 
 static struct hub_cell *cell_at(struct hub_ring *ring, uint64_t mask, uint64_t position)
 {
-	return &ring->cell[position & mask];
+	return &HUB_RING_CELLS(ring)[position & mask];
 }
 
 static bool fits(const struct hub_tx *tx, unsigned n, bool may_use_reserved)
@@ -219,9 +219,9 @@ uint64_t hub_ring_skip(struct hub_rx *rx)
 void hub_ring_scrub(struct hub_ring *ring, uint32_t cells, uint64_t position)
 {
 	for (uint32_t i = 0; i < cells; i++) {
-		const uint64_t word = hub_get64(&ring->cell[i].word);
+		const uint64_t word = hub_get64(&HUB_RING_CELLS(ring)[i].word);
 
 		if (word && HUB_WORD_POSITION(word) >= position)
-			hub_put64(&ring->cell[i].word, 0);
+			hub_put64(&HUB_RING_CELLS(ring)[i].word, 0);
 	}
 }

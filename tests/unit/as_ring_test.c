@@ -63,7 +63,7 @@ static struct hub_ring *ring_of(unsigned peer, unsigned dir)
 static uint64_t put(struct hub_ring *r, uint64_t position, unsigned cells, uint32_t call)
 {
 	for (unsigned i = 0; i < cells; i++) {
-		struct hub_cell *c = &r->cell[(position + i) % CELLS];
+		struct hub_cell *c = &HUB_RING_CELLS(r)[(position + i) % CELLS];
 
 		memset((void *)c, 0xab, sizeof(*c));
 		atomic_store(&c->word, HUB_WORD(position + i, i == 0, i ? i : cells));
@@ -147,20 +147,20 @@ TEST(each_damage_is_named_with_its_numbers)
 	put(r, 0, 1, 1);
 	T_STR(read_ring().damage, "written 2, but its cells end at 1");
 	put(r, 0, 2, 1);
-	atomic_store(&r->cell[1].word, HUB_WORD(1, 0, 3));
+	atomic_store(&HUB_RING_CELLS(r)[1].word, HUB_WORD(1, 0, 3));
 	T_STR(read_ring().damage, "cell 1 is no continuation of 0");
 	put(r, 0, 1, 1);
 	put(r, 1, 1, 2);
-	r->cell[1].kind = 99;
+	HUB_RING_CELLS(r)[1].kind = 99;
 	T_STR(read_ring().damage, "descriptor 1: kind 99 does not exist");
 	put(r, 1, 1, 2);
-	r->cell[1].slot = HUB_SLOT_REF(7, 3);
+	HUB_RING_CELLS(r)[1].slot = HUB_SLOT_REF(7, 3);
 	T_STR(read_ring().damage, "descriptor 1: class 7 does not exist");
 	put(r, 1, 1, 2);
-	r->cell[1].len = 4000;
+	HUB_RING_CELLS(r)[1].len = 4000;
 	T_STR(read_ring().damage, "descriptor 1: 4000 bytes of payload do not fit in the ring");
 	put(r, 1, 1, 2);
-	r->cell[1].slot = HUB_SLOT_REF(0, SLOTS);
+	HUB_RING_CELLS(r)[1].slot = HUB_SLOT_REF(0, SLOTS);
 	T_STR(read_ring().damage, "a descriptor names slot 200 of class 0, which does not exist");
 	for (uint64_t at = 0; at < 6; at++)
 		put(r, at, 1, 1);
@@ -194,7 +194,7 @@ TEST(the_descriptor_of_a_call_or_slot_is_found_where_it_waits)
 	struct as_message m;
 
 	put(r, put(r, 0, 2, 41), 1, 42);
-	r->cell[2].slot = HUB_SLOT_REF(0, 9);
+	HUB_RING_CELLS(r)[2].slot = HUB_SLOT_REF(0, 9);
 	T_EQ(as_hub_open(&hub, fd), 0);
 	T_EQ(as_ring_find(&hub, 1, HUB_RECV, &space, HUB_NO_SLOT, 42, &m), 1);
 	T_EQ(m.position, 2);
