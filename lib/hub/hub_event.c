@@ -342,6 +342,7 @@ static void *event_loop(void *arg)
 	while (!atomic_load_explicit(&hub->event_end, memory_order_acquire)) {
 		const int n = epoll_wait(hub->epoll_fd, event, HUB_EVENT_BATCH, timers(hub));
 
+		HUB_SLEPT(n);
 		for (int i = 0; i < n; i++)
 			on_event(hub, event[i].data.u64);
 		serve_kicked(hub);

@@ -2,6 +2,8 @@
 
 #ifdef SHMHUB_FAULTS
 
+#include <errno.h>
+
 struct hub_faults hub_faults;
 
 bool hub_fault(unsigned peer, uint32_t bit)
@@ -45,6 +47,13 @@ void hub_step(const char *label)
 {
 	if (hub_faults.step)
 		hub_faults.step(label);
+}
+
+void hub_slept(long result)
+{
+	if (result < 0 && errno == EINTR && hub_faults.interrupted)
+		/* relaxed: a lone counter */
+		atomic_fetch_add_explicit(hub_faults.interrupted, 1, memory_order_relaxed);
 }
 
 #endif

@@ -39,9 +39,12 @@ struct hub_faults {
 	_Atomic uint32_t consume_blocked; /* peer: takes nothing while it waits for space */
 	_Atomic uint32_t no_shares; /* this end's claims know no share and no last quarter */
 	_Atomic uint32_t no_growth; /* classes stay at their first count */
+	_Atomic uint32_t no_space;  /* claims find no room for further pages */
 	void (*step)(const char *label); /* crash tests: called at each labelled step */
 	/* what has happened, for "injected" lines */
 	_Atomic uint64_t happened;
+	/* where blocking waits that a signal ended are counted; NULL: nowhere. Set at start-up. */
+	_Atomic uint64_t *interrupted;
 };
 extern struct hub_faults hub_faults;
 
@@ -53,16 +56,20 @@ void hub_fault_clear(unsigned peer, uint32_t bits);
 /* hub_fault_is - is this process-wide fault on? */
 bool hub_fault_is(const _Atomic uint32_t *fault);
 void hub_step(const char *label);
+/* hub_slept - a blocking wait returned this, with errno when negative (it is kept). */
+void hub_slept(long result);
 
 #define HUB_FAULT(peer, bit) hub_fault((peer), (bit))
 #define HUB_FAULT_IS(name)   hub_fault_is(&hub_faults.name)
 #define HUB_STEP(label)      hub_step(label)
+#define HUB_SLEPT(result)    hub_slept(result)
 
 #else
 
 #define HUB_FAULT(peer, bit) 0
 #define HUB_FAULT_IS(name)   0
 #define HUB_STEP(label)      ((void)0)
+#define HUB_SLEPT(result)    ((void)0)
 
 #endif
 #endif

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/hub/hub_fault.h"
+
 #define HUB_FOREVER UINT64_MAX /* a deadline that never comes */
 
 /* hub_tid - this thread's id, cached; hub_tid_forget() is for fork children. */
@@ -76,8 +78,11 @@ static inline int hub_futex_wait(const void *word, uint32_t seen, uint64_t deadl
 	const struct timespec at = { (time_t)(deadline_ns / 1000000000),
 				     (long)(deadline_ns % 1000000000) };
 
-	if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, seen,
-		    deadline_ns == HUB_FOREVER ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY) < 0)
+	const long r = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, seen,
+			       deadline_ns == HUB_FOREVER ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
+
+	HUB_SLEPT(r);
+	if (r < 0)
 		return errno == ETIMEDOUT ? -ETIMEDOUT : 0;
 	return 0;
 }

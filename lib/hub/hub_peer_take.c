@@ -196,6 +196,7 @@ int hub_peer_wait(struct shmhub_peer *peer, uint32_t bits, bool (*is_over)(struc
 		if (!is_over(peer, arg) && nothing_to_absorb(peer, wanted)) {
 			hub_add(&peer->end.rx.ring->sleeps, 1);
 			n = poll(&bell, 1, hub_left_ms(deadline_ns));
+			HUB_SLEPT(n);
 			if (n && hub_end_drain_bell(&peer->end) < 0)
 				peer->host_dead = true;
 		}

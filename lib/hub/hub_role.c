@@ -204,6 +204,8 @@ static bool sleep_on_bell(struct shmhub *hub, struct hub_pend *pend, uint32_t ge
 	hub_add(&end->rx.ring->sleeps, 1);
 	const int left = hub_left_ms(deadline_ns);
 	const int n = left ? poll_bell(link, wake_fd, left) : 0;
+
+	HUB_SLEPT(n);
 	const int r = n > 0 ? hub_end_drain_bell(end) : 0;
 
 	hub_end_withdraw(end, HUB_ASLEEP_MESSAGE);

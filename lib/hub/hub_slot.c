@@ -192,6 +192,13 @@ static void count_no_space(struct hub_slots *s, unsigned klass)
 	hub_put64(&s->map->host->no_space_ns, hub_now_ns());
 }
 
+/* A full filesystem (a fault) refuses a claimer; a receiver finds pages that are there. */
+static bool lacks_space(struct hub_slots *s, uint32_t ref)
+{
+	return HUB_FAULT_IS(no_space) &&
+	       HUB_SLOT_STATE(hub_get64(&slot_of(s, ref)->word)) == HUB_SLOT_ALLOCATED;
+}
+
 /* Every unit that the first `bytes` of the slot reach. */
 static int back_slot(struct hub_slots *s, uint32_t ref, uint32_t bytes)
 {
@@ -201,8 +208,10 @@ static int back_slot(struct hub_slots *s, uint32_t ref, uint32_t bytes)
 	const uint64_t last = from + (bytes ? bytes - 1 : 0);
 
 	for (uint64_t unit = from / k->unit; unit <= last / k->unit; unit++) {
-		const int r = is_backed(s, klass, unit) ? 0 : back_unit(s, klass, unit);
+		int r = 0;
 
+		if (!is_backed(s, klass, unit))
+			r = lacks_space(s, ref) ? -ENOSPC : back_unit(s, klass, unit);
 		if (r) {
 			count_no_space(s, klass);
 			return r == -ENOMEM || r == -ENOSPC ? -ENOSPC : r;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/hub/hub_fault.h"
+#include "lib/hub/hub_priv.h" /* full-both breaks a rule inside the library */
 #include "tests/sut/sut_faults.h"
 #include "tests/sut/sut_peer.h"
 
@@ -120,4 +121,51 @@ void act_lock_call_cycle(struct sut_peer *peer, const struct sut_fault_spec *spe
 {
 	(void)spec;
 	peer->ask_method = SUT_LOCKED;
+}
+
+/* ---- full-both ---------------------------------------------------------------------------------- */
+
+static bool is_full_both(const struct sut_look_peer *seen)
+{
+	const uint64_t full = seen->ring_cells - HUB_RING_RESERVED - HUB_MSG_CELLS;
+
+	return seen->recv_cells > full && seen->send_cells > full &&
+	       (seen->asleep & HUB_ASLEEP_SPACE) && (seen->host_asleep & HUB_ASLEEP_SPACE);
+}
+
+static struct sut_fault_spec told;
+
+/* Whoever reads a ring must not wait for space in the other: this thread takes the reading on
+ * itself and does just that. */
+static void work_fill(struct sut_lane *lane, struct sut_link *link)
+{
+	struct hub_link *inner = &lane->host->hub->link[link->id];
+
+	hub_role_want(inner);
+	hub_end_withdraw(&inner->end, HUB_ASLEEP_MESSAGE);
+	if (sut_tell(lane->host, &told, NULL) == 0)
+		while (sut_note(lane, link, 150, -1, 0) == 0)
+			;
+}
+
+int inject_full_both(struct sut_host *host, const struct sut_fault_spec *spec, struct err *err)
+{
+	told = *spec;
+	const int r = sut_caller(host, spec->peer, work_fill, err);
+
+	return r ? r : sut_until(host, spec->peer, "full both ways", is_full_both, err);
+}
+
+void act_full_both(struct sut_peer *peer, const struct sut_fault_spec *spec)
+{
+	unsigned char text[150];
+
+	(void)spec;
+	atomic_store_explicit(&hub_faults.consume_blocked, 1, memory_order_relaxed);
+	for (int r = 0; !r;) {
+		const struct sut_head head = sut_peer_head(peer, SUT_NOTE, 0);
+
+		sut_message_fill(text, sizeof(text), &head);
+		r = shmhub_peer_notify(peer->hub, SUT_PROGRESS, text, sizeof(text), -1, 0);
+	}
 }

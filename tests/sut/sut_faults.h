@@ -42,10 +42,13 @@ SUT_INJECT(reentrant_call);
 SUT_ACT(reentrant_call);
 SUT_INJECT(lock_call_cycle);
 SUT_ACT(lock_call_cycle);
+SUT_INJECT(full_both);
+SUT_ACT(full_both);
 
 /* fault_slot.c: payload memory */
 SUT_INJECT(hoarder);
 SUT_INJECT(lost_descriptor);
+SUT_INJECT(disk_full);
 
 /* fault_thread.c: threads of the host, no hub needed */
 SUT_INJECT(deadlock);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/hub/hub_fault.h"
 #include "tests/sut/sut_host.h"
 
 enum { GRACE_MS = 5000, STUCK_PEERS_MS = 1000 };
@@ -206,8 +207,10 @@ static int begin(struct sut_host *host, struct err *err)
 	const unsigned peers = host->config->peers;
 	int r = sut_tally_create(peers, &host->tally, &host->tally_fd, err);
 
-	if (!r)
-		r = sut_links_create(host, err);
+	if (r)
+		return r;
+	hub_faults.interrupted = &host->tally->eintr;
+	r = sut_links_create(host, err);
 	if (!r)
 		r = sut_lane_begin(host, SUT_LANE_MAIN);
 	if (!r)
@@ -338,7 +341,8 @@ static int inject(struct sut_host *host, const struct sut_fault_spec *spec, stru
 		sut_link_close(&host->link[spec->peer]);
 		host->link[spec->peer].faulty = true;
 	}
-	host->no_room = host->no_room || (flags & SUT_FAULT_NO_ROOM);
+	for (unsigned i = 0; i <= host->config->peers && (flags & SUT_FAULT_NO_ROOM); i++)
+		host->tally[i].no_room = 1;
 	host->no_unpack = host->no_unpack || (flags & SUT_FAULT_NO_UNPACK);
 	host->stuck = host->stuck || (flags & SUT_FAULT_STUCK);
 	if (flags & SUT_FAULT_ALL_QUIET)

@@ -12,6 +12,8 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "lib/hub/hub_fault.h"
+#include "sigdump/sigdump.h"
 #include "tests/sut/sut_peer.h"
 
 enum { SCRATCH = 1 << 20, TURN = 64 };
@@ -103,7 +105,8 @@ static void question_answered(void *arg, int result, struct shmhub_msg *reply)
 	struct sut_tally *tally = job->peer->tally;
 	struct sut_head got;
 
-	if (result == -EOWNERDEAD || result == -ESHUTDOWN)
+	if (result == -EOWNERDEAD || result == -ESHUTDOWN ||
+	    (!result && reply->status == -ENOSPC && tally->no_room))
 		sut_count(&tally->failed, 1);
 	else if (result)
 		sut_count(&tally->lost, 1);
@@ -256,6 +259,7 @@ static int attach(struct sut_peer *peer, struct shmhub_peer_config *config, cons
 	if (!peer->scratch || peer->epoll_fd < 0)
 		return err_set(err, -ENOMEM, "peer %u: no memory or no epoll set", peer->id);
 	config->die_with_host = 1;
+	hub_faults.interrupted = &peer->tally->eintr;
 	r = shmhub_peer_attach(config, &peer->hub, &why);
 	if (r)
 		return err_set(err, r, "%s", why.text);
@@ -288,6 +292,7 @@ int sut_peer_main(int argc, char **argv)
 	sigaddset(&none, SIGTERM);
 	sigprocmask(SIG_UNBLOCK, &none, NULL);
 	prctl(PR_SET_NAME, argv[2]);
+	sigdump_name(argv[2]);
 	if (attach(&peer, &config, argv[3], &err) != 0) {
 		err_print(stderr, "hubdemo", "error", &err);
 		return 3;

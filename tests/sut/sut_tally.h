@@ -19,6 +19,7 @@ struct sut_tally {
 	_Atomic uint64_t lost, duplicated, corrupt;
 	_Atomic uint64_t failed;     /* calls that ended because the other side died */
 	_Atomic uint32_t incarnation;
+	_Atomic uint32_t no_room;    /* written by the host: a fault makes -ENOSPC no loss */
 };
 
 /*

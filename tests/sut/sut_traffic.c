@@ -66,17 +66,17 @@ static void complain(struct sut_link *link, const char *what, int r)
 /* A call ended with an error: that of a peer which died or has a fault is no loss. */
 static void count_error(struct sut_lane *lane, struct sut_link *link, int r)
 {
-	struct sut_host *host = lane->host;
+	struct sut_tally *tally = lane->host->tally;
 
+	if (r == -EOWNERDEAD || r == -ENOENT)
+		link->unclean = true;
 	if (link->faulty || r == -EOWNERDEAD || r == -ENOENT || r == -ESHUTDOWN ||
-	    (r == -ENOSPC && host->no_room)) {
-		if (r == -EOWNERDEAD || r == -ENOENT)
-			link->unclean = true;
-		sut_count(&host->tally->failed, 1);
+	    (r == -ENOSPC && tally->no_room)) {
+		sut_count(&tally->failed, 1);
 		return;
 	}
 	complain(link, "call", r);
-	sut_count(&host->tally->lost, 1);
+	sut_count(&tally->lost, 1);
 }
 
 static void verify(struct sut_lane *lane, struct sut_link *link, const struct sut_head *asked,
@@ -85,7 +85,7 @@ static void verify(struct sut_lane *lane, struct sut_link *link, const struct su
 	struct sut_tally *tally = lane->host->tally;
 	struct sut_head got;
 
-	if (reply->status == -ENOSPC && lane->host->no_room) {
+	if (reply->status == -ENOSPC && tally->no_room) {
 		sut_count(&tally->failed, 1);
 	} else if (reply->status || sut_message_check(reply->data, reply->len, &got) ||
 		   got.kind != SUT_ANSWER || got.lane != asked->lane ||
@@ -115,6 +115,14 @@ static int start_in_place(struct sut_lane *lane, struct sut_link *link, unsigned
 	if (r)
 		shmhub_buf_release(&buf);
 	return r;
+}
+
+/* An error before anything was sent. */
+static void count_unsent(struct sut_lane *lane, struct sut_link *link, int r)
+{
+	if (r == -ENOSPC)
+		never_sent(lane, link);
+	count_error(lane, link, r);
 }
 
 static int start(struct sut_lane *lane, struct sut_link *link, unsigned method, size_t bytes,
@@ -162,7 +170,7 @@ int sut_exchange(struct sut_lane *lane, struct sut_link *link, unsigned method, 
 				&reply);
 	}
 	if (r) {
-		count_error(lane, link, r);
+		count_unsent(lane, link, r);
 		return r;
 	}
 	verify(lane, link, &head, &reply);
@@ -232,7 +240,7 @@ static void burst(struct sut_lane *lane, struct sut_link *link)
 		const int r = start(lane, link, SUT_RENDER, draw_size(lane, 40, 400), &head[begun],
 				    SUT_PATIENCE_MS, &call[begun]);
 		if (r) {
-			count_error(lane, link, r);
+			count_unsent(lane, link, r);
 			break;
 		}
 	}
