@@ -325,6 +325,18 @@ static void remove_leftovers(const char *dir, const char *prefix)
 		closedir(d);
 }
 
+/* A lock file whose holder was killed. Who waits for it finds that it is gone, and makes another. */
+static void remove_old_lock(const char *path)
+{
+	char lock_path[PATH_MAX + 8];
+
+	snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
+	CLOSES int fd = open(lock_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd >= 0 && !try_lock(fd) && same_file(fd, lock_path))
+		unlink(lock_path);
+}
+
 /* ---- create ------------------------------------------------------------------------------- */
 
 static int publish(const char *temporary, const char *path, struct err *err)
@@ -385,6 +397,7 @@ static int create_file(struct hub_layout *l, const char *path, struct hub_map *m
 		return r;
 	snprintf(prefix, sizeof(prefix), ".%s.new.", name);
 	remove_leftovers(dir, prefix);
+	remove_old_lock(path);
 	snprintf(temporary, sizeof(temporary), "%s/%s%d.%llx", dir, prefix, getpid(),
 		 (unsigned long long)hub_now_ns());
 	CLOSES int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
