@@ -28,7 +28,7 @@ static void describe(struct candidates *out, const struct scene_end *end, struct
 				span(out, scene_age(end->peer->now_us, r->bell_us)));
 
 	if (c->proof == PROOF_NONE) {
-		c->sentence = text(out, "%s does not take %s since {held}, although its bell was rung",
+		c->sentence = text(out, "%s has not taken %s for {held}, although its bell was rung",
 				   who(out, &end->consumer), waiting);
 		c->brief = text(out, "%lu waiting, rung %lu times, not taken",
 				(unsigned long)r->waiting, (unsigned long)r->bells);

@@ -158,9 +158,9 @@ static void report_cycle(const struct graph *g, struct knot *k, struct candidate
 	c->since_us = since;
 	c->fingerprint = fingerprint;
 	candidate_stack(out, c, g->hub->st, first->peer->end[HUB_RECV].consumer.thread);
-	c->sentence = n == 1 ? text(out, "%s and %s wait for each other since {held}: %s", name,
+	c->sentence = n == 1 ? text(out, "%s and %s have waited for each other for {held}: %s", name,
 				    g->hub->host.name, words)
-			     : text(out, "%u peers and %s wait for each other since {held}: %s", n,
+			     : text(out, "%u peers and %s have waited for each other for {held}: %s", n,
 				    g->hub->host.name, words);
 	c->also = text(out, "%s and %s wait for each other", name, g->hub->host.name);
 	c->brief = text(out, "cycle of %u: call %u <-> call %u", n, first->own->id, first->edge->id);
@@ -239,7 +239,7 @@ static void look_at_rings(const struct scene_peer *peer, struct candidates *out)
 	candidate_stuck_end(c, recv);
 	candidate_stuck_end(c, send);
 	candidate_stack(out, c, peer->hub->st, recv->consumer.thread);
-	c->sentence = text(out, "%s and %s wait for each other since {held}: both rings are full and each "
+	c->sentence = text(out, "%s and %s have waited for each other for {held}: both rings are full and each "
 				"waits for space in the other's",
 			   who(out, &recv->consumer), host);
 	c->also = text(out, "%s and %s wait for each other", peer->name, host);

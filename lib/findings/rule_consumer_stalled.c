@@ -46,7 +46,7 @@ static const char *what_holds_it(struct candidates *out, const struct scene_end 
 	if (end->doing == DOING_BLOCKED && t && t->wait_text)
 		return text(out, "blocked in %s%s", t->wait_text, where);
 	if (end->doing == DOING_ASLEEP)
-		return "asleep again after it was woken";
+		return *where ? text(out, "waiting%s", where) : "asleep again after it was woken";
 	return text(out, "%s%s", end->doing_seen && end->doing == DOING_RUNNING ? "running" : "busy",
 		    *where ? where : " outside its handlers");
 }

@@ -25,7 +25,7 @@ static void describe_stopped(struct candidates *out, const struct scene_party *p
 {
 	const char letter = p->process && p->process->state != '?' ? p->process->state : 'T';
 
-	c->sentence = text(out, "%s is stopped%s since {held}", who(out, p),
+	c->sentence = text(out, "%s has been stopped%s for {held}", who(out, p),
 			   end ? " before ringing" : "");
 	c->brief = text(out, "state %c%s", letter, end ? ", stopped before ringing" : "");
 	c->evidence = text(out, "process state %c (%s) in {samples}", letter,

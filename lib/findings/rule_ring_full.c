@@ -8,7 +8,7 @@
 #include "lib/findings/candidate_priv.h"
 #include "lib/findings/rules_priv.h"
 
-enum { PASSES_QUICKLY_US = SECOND_US / 10 };
+enum { PASSES_QUICKLY_US = SECOND_US / 10, PASSES_SLOWLY_US = SECOND_US };
 
 static void describe(struct candidates *out, const struct scene_end *end, uint64_t age_us,
 		     struct candidate *c)
@@ -47,6 +47,10 @@ static void look_at_end(const struct scene_end *end, struct candidates *out)
 	struct candidate *c = candidate_of_end(out, end, &end->consumer);
 
 	c->since_us = r->oldest.time_us;
+	/* a file does not tell since when it was full; that a message needs so long to pass while the
+	 * writer waits for space, at the very end, has to do */
+	if (end->hub->ended && (end->producer_flag & HUB_ASLEEP_SPACE))
+		c->dwell_us = PASSES_SLOWLY_US;
 	candidate_waits_for_end(c, end);
 	if (end->dir == HUB_SEND)
 		candidate_waits_for(c, NODE_HOST, end->hub, 0);
@@ -72,7 +76,8 @@ const struct rule rule_ring_full = {
 	.detection =
 		"No room for a message of the largest size (the cells reserved for replies left out), "
 		"and the oldest waiting message is not young, in every look for the dwell time; in a "
-		"file: the oldest message has waited longer than that.",
+		"file: the oldest message has waited that long, or a second while the writer is known to "
+		"wait for space.",
 	.causes =
 		"Slow work in the consumer's handler; a flood of notifications; one peer that all "
 		"traffic goes to.",

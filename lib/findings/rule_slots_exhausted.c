@@ -12,10 +12,13 @@
 
 enum { NO_SPACE_RECENT_US = 10 * SECOND_US, NO_SPACE = UINT32_MAX };
 
+/* Room in the file is not all: the hub as a whole has a limit too, which only its host knows. A
+ * class that could grow would not let anybody wait. */
 static bool is_exhausted(const struct state_class *k)
 {
-	return k->slots && k->slots >= k->slots_max && !k->count[HUB_SLOT_FREE] &&
-	       (k->failed || k->waiters);
+	if (!k->slots || k->count[HUB_SLOT_FREE])
+		return false;
+	return k->waiters || (k->failed && k->slots >= k->slots_max);
 }
 
 /* Independent of the order of the owners. */
@@ -123,11 +126,11 @@ static void look_at_class(const struct scene_hub *hub, const struct state_class 
 	c->also = text(out, "all slots of %s are taken", size);
 	c->brief = text(out, "0 free of %u, %s", k->slots, owners);
 	c->evidence = text(out,
-			   "0 of %u slots of %s free (%u allocated, %u in flight, %u held), the class is at "
-			   "its limit; %s; %u waiting for one, %lu claims failed so far; "
-			   "{unchanged}",
+			   "0 of %u slots of %s free (%u allocated, %u in flight, %u held), %s is at its "
+			   "limit; %s; %u waiting for one, %lu claims failed so far; {unchanged}",
 			   k->slots, size, k->count[HUB_SLOT_ALLOCATED], k->count[HUB_SLOT_IN_FLIGHT],
-			   k->count[HUB_SLOT_HELD], owners, k->waiters, (unsigned long)k->failed);
+			   k->count[HUB_SLOT_HELD], k->slots < k->slots_max ? "the hub" : "the class",
+			   owners, k->waiters, (unsigned long)k->failed);
 	fact_number(c, "slots", k->slots);
 	fact_number(c, "free", k->count[HUB_SLOT_FREE]);
 	fact_number(c, "allocated", k->count[HUB_SLOT_ALLOCATED]);
@@ -200,8 +203,8 @@ const struct rule rule_slots_exhausted = {
 		"processes that do not give them back while the hub is at its limit, or the filesystem "
 		"under the hub has no room for the pages of a free one.",
 	.detection =
-		"The class has reached its limit, no slot is free, claims failed or wait, and the same "
-		"owners hold the same slots in two looks over the dwell time. Or: the hub counted a "
+		"No slot is free, somebody waits for one (or claims failed and the class has reached its "
+		"limit), and the same owners hold the same slots in two looks over the dwell time. Or: the hub counted a "
 		"failed fallocate (ENOSPC, EFBIG) within the last 10 s.",
 	.causes =
 		"A receiver that keeps messages (holds in place) without releasing them; a limit below "

@@ -31,7 +31,7 @@ TEST(a_handler_that_waits_for_a_host_that_waits_for_it_is_a_cycle)
 	const struct finding *f = rule_only(judge, "call-cycle");
 
 	T_EQ(f->where.peer, 3);
-	T_HAS(f->sentence, "search and hostd wait for each other since 2.8 s: search(3) waits in its handler "
+	T_HAS(f->sentence, "search and hostd have waited for each other for 2.8 s: search(3) waits in its handler "
 			   "for call 101 to hostd, whose handler waits for call 102 to search(3)");
 	judge_destroy(judge);
 	judge = rule_file(reentrant);
@@ -55,7 +55,7 @@ TEST(a_cycle_over_several_peers_is_told_with_every_edge)
 
 	T_OK(f);
 	T_EQ(f->where.peer, 3);
-	T_HAS(f->sentence, "3 peers and hostd wait for each other");
+	T_HAS(f->sentence, "3 peers and hostd have waited for each other");
 	T_HAS(f->evidence_text, "search(3) waits in its handler for call 101");
 	T_HAS(f->evidence_text, "fonts(5) waits in its handler for call 201");
 	T_HAS(f->evidence_text, "markdown(7) waits in its handler for call 301");
@@ -78,7 +78,7 @@ TEST(two_full_rings_whose_sides_wait_for_each_other_are_a_cycle)
 	struct judge *judge = rule_looks(both_full, 1);
 	const struct finding *f = rule_only(judge, "call-cycle");
 
-	T_HAS(f->sentence, "search (peer 3, pid 4003) and hostd wait for each other since 4.0 s: both rings");
+	T_HAS(f->sentence, "search (peer 3, pid 4003) and hostd have waited for each other for 4.0 s: both rings");
 	T_EQ(build_find(judge, "ring-full", FINDING_CONFIRMED)->consequence_of == f, 1);
 	judge_destroy(judge);
 	judge = rule_file(both_full);

@@ -15,7 +15,7 @@ TEST(a_stopped_peer_is_confirmed_after_its_dwell)
 	T_EQ(f->where.peer, 3);
 	T_EQ(f->where.pid, 4003);
 	T_STR(f->next[0], "kill -CONT 4003");
-	T_STR(judge_findings(judge)->verdict, "search (peer 3, pid 4003) is stopped since 2.0 s.");
+	T_STR(judge_findings(judge)->verdict, "search (peer 3, pid 4003) has been stopped for 2.0 s.");
 	judge_destroy(judge);
 }
 
@@ -64,7 +64,7 @@ TEST(a_stopped_host_explains_what_nobody_reads)
 	struct judge *judge = rule_looks(host_stopped, 2);
 	const struct finding *f = rule_only(judge, "peer-stopped");
 
-	T_HAS(f->sentence, "hostd (host, pid 4000) is stopped");
+	T_HAS(f->sentence, "hostd (host, pid 4000) has been stopped");
 	T_EQ(f->where.peer, 0);
 	judge_destroy(judge);
 }
@@ -82,7 +82,7 @@ TEST(a_producer_stopped_before_its_bell_is_told_as_that)
 	struct judge *judge = rule_looks(before_ringing, 2);
 	const struct finding *f = rule_only(judge, "peer-stopped");
 
-	T_HAS(f->sentence, "is stopped before ringing");
+	T_HAS(f->sentence, "has been stopped before ringing");
 	T_STR(f->where.ring, "send");
 	T_OK(!build_find(judge, "missed-wakeup", FINDING_SUSPECTED));
 	judge_destroy(judge);

@@ -35,6 +35,29 @@ TEST(a_file_tells_it_by_the_age_of_the_oldest_message)
 	judge_destroy(judge);
 }
 
+static void passing(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	slow(st, hub, p, at);
+	p->ring[HUB_RECV].oldest.time_us = build_ago(st->now_us, 1.2);
+}
+
+static void passing_without_waiting(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	passing(st, hub, p, at);
+	p->host_flag = HUB_ASLEEP_MESSAGE;
+}
+
+TEST(a_file_takes_a_second_in_the_ring_for_slow_if_the_writer_waits)
+{
+	struct judge *judge = rule_file(passing);
+
+	T_OK(rule_only(judge, "ring-full"));
+	judge_destroy(judge);
+	judge = rule_file(passing_without_waiting);
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	judge_destroy(judge);
+}
+
 static void quick(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
 {
 	slow(st, hub, p, at);

@@ -59,6 +59,20 @@ static void may_grow(struct state *st, struct state_hub *hub, struct state_peer 
 	hub->klass[0].slots_max = 64;
 }
 
+static void hub_at_its_limit(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	may_grow(st, hub, p, at);
+	hub->klass[0].waiters = 1;
+}
+
+TEST(a_class_that_does_not_grow_while_somebody_waits_is_exhausted)
+{
+	struct judge *judge = rule_looks(hub_at_its_limit, 1);
+
+	T_HAS(rule_only(judge, "slots-exhausted")->evidence_text, "the hub is at its limit");
+	judge_destroy(judge);
+}
+
 TEST(a_class_that_can_grow_is_not_exhausted)
 {
 	rule_none(rule_looks(may_grow, 3), "slots-exhausted");
