@@ -33,19 +33,30 @@ static enum exit_code complain(const struct err *err)
 {
 	err_print(stderr, "shmtop", "error", err);
 	switch (-err->code) {
-	case EINVAL:
-	case E2BIG:
+	case EEXIST:
 		return EXIT_USAGE;
 	case EBADMSG:
+	case EPROTO:
+	case EINVAL:
 	case ENODATA:
-	case EPROTONOSUPPORT:
-	case EISDIR:
+	case EOVERFLOW:
 		return EXIT_UNREADABLE;
 	case ETIMEDOUT:
 		return EXIT_VANISHED;
 	default:
 		return EXIT_MISSING;
 	}
+}
+
+/* What the command line says is wrong, not what it names: that is missing. */
+static enum exit_code usage(const struct err *err)
+{
+	const bool missing = err->code == -ENOENT || err->code == -ESRCH || err->code == -EACCES;
+
+	if (missing)
+		return complain(err);
+	err_print(stderr, "shmtop", "error", err);
+	return EXIT_USAGE;
 }
 
 static void note(const struct options *o, const char *kind, const struct err *err)
@@ -363,7 +374,7 @@ static enum exit_code run(struct ui *ui, const struct options *o, bool is_batch)
 	struct err err = { .code = 0 };
 
 	if (o->filter && ui_set_filter(ui, o->filter, &err))
-		return complain(&err);
+		return usage(&err);
 	if (o->script) {
 		set_look(ui, o, false);
 		return script_run(ui, o->script, o->script_rows, o->script_cols, stdout, &err)
@@ -392,10 +403,10 @@ int main(int argc, char **argv)
 	setlocale(LC_ALL, "");
 	int r = options_parse(&o, argc, argv, &err);
 	if (r)
-		return r == 1 ? EXIT_DONE : (int)complain(&err);
+		return r == 1 ? EXIT_DONE : (int)usage(&err);
 	const bool is_batch = wants_batch(&o);
 	if (target_make(&target, &o, is_batch && !o.script, &err))
-		return complain(&err);
+		return usage(&err);
 	r = session_open(&session, &target.session, &err);
 	if (r == -ENOENT && !target.hubs && !target.files && !o.pids) {
 		session_close(&session);

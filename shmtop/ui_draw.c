@@ -190,14 +190,20 @@ static void blank_row(struct canvas *c, int row)
 		canvas_char(c, row, i, STYLE_PLAIN, ' ');
 }
 
+static bool has_status(const struct ui *ui)
+{
+	if (ui->message[0])
+		return true;
+	return !ui->overlay && (ui->filter_text[0] || ui->view.hide_healthy ||
+				ui->view.time == VIEW_PAUSED);
+}
+
 void ui_draw(struct ui *ui, struct canvas *c)
 {
 	struct view *v = &ui->view;
 	const bool replay = ui->session->is_replay;
-	const bool has_status = ui->message[0] || ui->filter_text[0] || v->hide_healthy ||
-				v->time == VIEW_PAUSED;
 	const int keys = c->rows - 1, bar = keys - replay;
-	const int body = bar - has_status;
+	const int body = bar - has_status(ui);
 
 	if (ui->rows < UI_ROWS_MIN || ui->cols < UI_COLS_MIN) {
 		draw_too_small(ui, c);
@@ -209,10 +215,11 @@ void ui_draw(struct ui *ui, struct canvas *c)
 	else
 		view_nothing(c, body / 2, "waiting for the first sample");
 	if (ui->overlay && v->frame)
-		overlay_draw(ui, c, ui->message[0] ? body : bar);
-	for (int r = ui->overlay && !ui->message[0] ? bar : body; r < c->rows; r++)
+		overlay_draw(ui, c, body);
+	/* a search in it may have had something to say */
+	for (int r = bar - has_status(ui); r < c->rows; r++)
 		blank_row(c, r);
-	if (has_status && v->frame && (!ui->overlay || ui->message[0]))
+	if (has_status(ui) && v->frame)
 		draw_status(ui, c, bar - 1);
 	if (replay && v->frame)
 		draw_time_bar(ui, c, bar);

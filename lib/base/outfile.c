@@ -4,32 +4,44 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-int outfile_open(struct outfile *out, const char *path, bool force, struct err *err)
+static int open_temporary(struct outfile *out, const char *path, struct err *err)
 {
-	*out = (struct outfile){ .stream = stdout };
-	if (!path || strcmp(path, "-") == 0)
-		return 0;
-	if (!force && access(path, F_OK) == 0) {
-		err_set(err, -EEXIST, "%s: exists", path);
-		err_next(err, "--force writes over it");
-		return -EEXIST;
-	}
 	const int n = snprintf(out->temporary, sizeof(out->temporary), "%s.XXXXXX", path);
+
 	if (n < 0 || (size_t)n >= sizeof(out->temporary))
 		return err_set(err, -ENAMETOOLONG, "%s: the name is too long", path);
 	const int fd = mkostemp(out->temporary, O_CLOEXEC);
 	if (fd < 0)
 		return err_set(err, -errno, "%s: cannot be written (%m)", path);
 	out->stream = fdopen(fd, "w");
-	if (!out->stream) {
-		close(fd);
-		unlink(out->temporary);
-		return err_set(err, -ENOMEM, "%s: no memory", path);
+	if (out->stream)
+		return 0;
+	close(fd);
+	unlink(out->temporary);
+	return err_set(err, -ENOMEM, "%s: no memory", path);
+}
+
+int outfile_open(struct outfile *out, const char *path, bool force, struct err *err)
+{
+	struct stat st;
+
+	*out = (struct outfile){ .stream = stdout };
+	if (!path || strcmp(path, "-") == 0)
+		return 0;
+	const bool exists = stat(path, &st) == 0;
+	if (exists && S_ISREG(st.st_mode) && !force) {
+		err_set(err, -EEXIST, "%s: exists already; not overwritten", path);
+		err_next(err, "--force, or another name");
+		return -EEXIST;
 	}
 	out->path = path;
-	return 0;
+	if (!exists || S_ISREG(st.st_mode))
+		return open_temporary(out, path, err);
+	out->stream = fopen(path, "we");
+	return out->stream ? 0 : err_set(err, -errno, "%s: cannot be written (%m)", path);
 }
 
 int outfile_close(struct outfile *out, bool keep, struct err *err)
@@ -43,10 +55,12 @@ int outfile_close(struct outfile *out, bool keep, struct err *err)
 		return err_set(err, -why, "stdout: cannot be written (%s)", strerror(why));
 	}
 	fclose(out->stream);
-	if (keep && !failed && rename(out->temporary, out->path) == 0)
+	const bool direct = !out->temporary[0];
+	if (keep && !failed && (direct || rename(out->temporary, out->path) == 0))
 		return 0;
 	const int code = failed ? why : errno;
-	unlink(out->temporary);
+	if (!direct)
+		unlink(out->temporary);
 	if (!keep)
 		return 0;
 	return err_set(err, -code, "%s: cannot be written (%s)", out->path, strerror(code));

@@ -18,11 +18,12 @@
 struct outfile {
 	FILE *stream;
 	const char *path;           /* borrowed; NULL: stdout */
-	char temporary[PATH_MAX];
+	char temporary[PATH_MAX];   /* "": the path itself is written to */
 };
 
 /*
- * outfile_open - path NULL or "-" is stdout. A file is written under a temporary name beside it.
+ * outfile_open - path NULL or "-" is stdout. A file is written under a temporary name beside it;
+ * a device or a pipe is written to as it is.
  * force   an existing file may be replaced.
  * Returns 0; -EEXIST with err set (and what to do) for a file that is there; other negative
  * errno with err set.

@@ -72,8 +72,8 @@ TEST(an_existing_file_needs_force_and_a_failed_result_leaves_it_alone)
 	fputs("old", out.stream);
 	T_EQ(outfile_close(&out, true, NULL), 0);
 	T_EQ(outfile_open(&out, path, false, &err), -EEXIST);
-	T_HAS(err.text, ": exists");
-	T_STR(err.next, "--force writes over it");
+	T_HAS(err.text, ": exists already; not overwritten");
+	T_STR(err.next, "--force, or another name");
 
 	T_EQ(outfile_open(&out, path, true, NULL), 0);
 	fputs("broken", out.stream);
@@ -88,16 +88,18 @@ TEST(an_existing_file_needs_force_and_a_failed_result_leaves_it_alone)
 	leave();
 }
 
-TEST(a_full_disk_is_told)
+TEST(a_device_is_written_to_not_replaced_and_a_full_one_is_told)
 {
-	struct outfile out = { .stream = fopen("/dev/full", "w") };
+	struct outfile out;
 	struct err err;
 
-	out.path = "result";
-	strcpy(out.temporary, "/nonexistent/x");
+	T_EQ(outfile_open(&out, "/dev/null", false, NULL), 0);
+	fputs("much", out.stream);
+	T_EQ(outfile_close(&out, true, NULL), 0);
+	T_EQ(outfile_open(&out, "/dev/full", false, NULL), 0);
 	fputs("much", out.stream);
 	T_EQ(outfile_close(&out, true, &err), -ENOSPC);
-	T_STR(err.text, "result: cannot be written (No space left on device)");
+	T_STR(err.text, "/dev/full: cannot be written (No space left on device)");
 }
 
 TEST(a_directory_that_is_not_there_is_told)

@@ -44,8 +44,9 @@ TEST(a_peer_is_asleep_only_when_its_message_waited_a_second_with_its_flag_set)
 	top_init(&top);
 	for (int i = 0; i < 4; i++) {
 		struct state *st = build_state(i);
-		struct state_hub *hub = build_hub(st, 5);
+		struct state_hub *hub = build_hub(st, 6);
 
+		build_deaf(st, build_peer(hub, 6), 8.4);
 		build_lost_bell(st, build_peer(hub, 1), HUB_RECV, 0.5);
 		build_lost_bell(st, build_peer(hub, 2), HUB_RECV, 8.4);
 		build_spinning(st, build_peer(hub, 3), 8.4);
@@ -61,8 +62,11 @@ TEST(a_peer_is_asleep_only_when_its_message_waited_a_second_with_its_flag_set)
 		T_EQ(row_of(&top, 4)->status, TOP_STOP);
 		T_EQ(row_of(&top, 5)->status, TOP_RUN);
 		T_OK(!row_of(&top, 5)->ring[HUB_RECV].bell_odd);
+		/* the bell took its flag away, and it went on sleeping */
+		T_EQ(row_of(&top, 6)->status, TOP_ASLEEP);
+		T_OK(row_of(&top, 6)->ring[HUB_RECV].bell_odd);
 	}
-	T_EQ(top.peers, 5);
+	T_EQ(top.peers, 6);
 	frame_destroy(f);
 	top_fini(&top);
 }

@@ -1,0 +1,21 @@
+#!/bin/bash
+# The help, the man page and the option table name the same options; the page is clean.
+set -eu
+fail() {
+	echo "$1" >&2
+	exit 1
+}
+in_help() { "$B"/bin/shmtop --help | sed -nE 's/^ +(-([A-Za-z]),)? +--([a-z-]+).*/\2 \3/p' | sort; }
+in_page() {
+	sed -nE 's/^\.It Fl ([A-Za-z]) , Fl -([a-z-]+).*/\1 \2/p; s/^\.It Fl -([a-z-]+).*/ \1/p' \
+		shmtop/shmtop.1 | sort
+}
+diff <(in_help) <(in_page) || fail "help (<) and man page (>) differ"
+[ "$(in_help | wc -l)" -ge 20 ] || fail "no options found in the help"
+warnings=$(groff -mdoc -Tutf8 -ww -z shmtop/shmtop.1 2>&1)
+[ -z "$warnings" ] || fail "$warnings"
+
+[ "$("$B"/bin/shmtop -h | wc -l)" = 20 ] || fail "-h is not the first 20 lines"
+"$B"/bin/shmtop --version | grep -q '^shmtop [0-9]' || fail "no version"
+wide=$("$B"/bin/shmtop --help | awk 'length > 100')
+[ -z "$wide" ] || fail "wider than 100 columns: $wide"
