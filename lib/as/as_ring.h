@@ -47,13 +47,13 @@ struct as_message { /* a descriptor that waits */
 };
 
 struct as_ring { /* one direction of a link, at one moment */
-	struct hub_ring words;    /* private copy; no cells */
 	uint64_t head, tail;
 	uint64_t published;       /* position after the last message confirmed by its cells */
 	uint64_t waiting;         /* messages between tail and published */
 	uint32_t capacity;        /* cells */
 	struct as_message oldest, newest;
 	char damage[AS_RING_TEXT]; /* "": none */
+	struct hub_ring words;    /* private copy; no cells, so it stands last */
 };
 
 struct as_owner { /* slots of a class in the same hands */

@@ -56,8 +56,8 @@
  * class   d, look, h, class, bytes, slots, max, free, allocated, in_flight, held, punching, bad,
  *   waiters, claims, failed, no_space, owners (array of {peer, incarnation, dir ("to_peer",
  *   "to_host"), state ("allocated", "in_flight", "held", "punching"), n, oldest_ms})
- * slot    d, look, h, class, slot, state (as in owners), peer, incarnation, dir, generation, time_ms, bytes,
- *   call, method: slots that left "free" more than a second ago; the oldest 256 of a class
+ * slot    d, look, h, class, slot, state (as in owners), peer, incarnation, dir, generation,
+ *   time_ms, bytes, call, method: slots that left "free" more than a second ago; the oldest 256 of a class
  * call    d, look, h, by (0 the host, else the peer whose call it is), id, state ("pending",
  *   "answered", "failed", "cancelled"), peer, method, started_us, tid, deadline_ms,
  *   enqueued_peer, enqueued_at (position + 1; 0 never), bytes, for_call, for_peer (the call in

@@ -77,7 +77,7 @@ int feed_reader_stat(const struct feed_reader *r, struct stat *st)
 	return fstat(r->fd, st) ? -errno : 0;
 }
 
-/* ---- lines ---------------------------------------------------------------------------------- */
+/* ---- lines ------------------------------------------------------------------------------- */
 
 static void skip_line(struct feed_reader *r, const char *why, int column)
 {
@@ -203,7 +203,7 @@ int feed_reader_next(struct feed_reader *r, json_t **rec)
 	return e;
 }
 
-/* ---- what was not used ------------------------------------------------------------------------ */
+/* ---- what was not used ------------------------------------------------------------------- */
 
 void feed_stats_add(struct feed_stats *whole, const struct feed_stats *part)
 {

@@ -59,7 +59,7 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-/* ---- stacks and threads ------------------------------------------------------------------------ */
+/* ---- stacks and threads ------------------------------------------------------------------ */
 
 static void take_frame(struct fill *f, const json_t *pc, struct state_frame *frame)
 {
@@ -188,7 +188,7 @@ static void take_thread(struct fill *f, const json_t *rec)
 		p->state = t->state;
 }
 
-/* ---- hubs -------------------------------------------------------------------------------------- */
+/* ---- hubs -------------------------------------------------------------------------------- */
 
 static struct state_hub *find_hub(struct fill *f, const json_t *rec, uint64_t *created_us)
 {
@@ -316,10 +316,12 @@ static void take_ring(struct fill *f, const json_t *rec)
 {
 	uint64_t created_us;
 	struct state_hub *hub = find_hub(f, rec, &created_us);
-	struct state_peer *p = hub ? state_find_peer(hub, feed_u32(rec, "peer", UINT32_MAX)) : NULL;
 	const int dir = names_find(&names_ring, feed_text(rec, "dir"));
+	struct state_peer *p = NULL;
 
-	if (!p || dir < 0)
+	if (hub && dir >= 0)
+		p = state_find_peer(hub, feed_u32(rec, "peer", UINT32_MAX));
+	if (!p)
 		return;
 	struct state_ring *r = &p->ring[dir];
 
@@ -356,7 +358,7 @@ static void take_ring(struct fill *f, const json_t *rec)
 	}
 }
 
-/* ---- slots and calls ------------------------------------------------------------------------------ */
+/* ---- slots and calls --------------------------------------------------------------------- */
 
 static void take_owners(struct fill *f, const json_t *rec, uint64_t created_us,
 			struct state_class *class)
@@ -474,7 +476,7 @@ static void take_call(struct fill *f, const json_t *rec)
 	};
 }
 
-/* ---- the dump --------------------------------------------------------------------------------- */
+/* ---- the dump ---------------------------------------------------------------------------- */
 
 static const struct {
 	const char *type;

@@ -76,7 +76,7 @@ uint64_t feed_stream_start(const struct feed_stream *s)
 	return feed_u64(s->head, "start", 0);
 }
 
-/* ---- records ------------------------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------------------------- */
 
 static void note_time(struct feed_stream *s, const json_t *rec)
 {
@@ -181,7 +181,7 @@ static int take(struct feed_stream *s, json_t *rec)
 	return take_part(s, rec);
 }
 
-/* ---- threads at rest ------------------------------------------------------------------------ */
+/* ---- threads at rest --------------------------------------------------------------------- */
 
 static int by_tid(const void *a, const void *b)
 {

@@ -71,7 +71,7 @@ static uint64_t mono_us(void)
 /* relaxed: words of a private copy, which nobody else writes */
 #define WORD(w) atomic_load_explicit(&(w), memory_order_relaxed)
 
-/* ---- opening -------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 static void boot_text(const uint8_t id[16], char text[PROC_BOOT_ID])
 {
@@ -277,7 +277,7 @@ bool hub_look_is_replaced(const struct hub_look *look)
 	       now.st_dev != look->opened.st_dev;
 }
 
-/* ---- words ------------------------------------------------------------------------------------ */
+/* ---- words ------------------------------------------------------------------------------- */
 
 #define DAMAGE(f, ...) say((f)->damage, sizeof((f)->damage), &(f)->damages, __VA_ARGS__)
 
@@ -328,7 +328,7 @@ static uint64_t ns_time(const struct filling *f, uint64_t ns)
 	return ns / 1000 <= f->clock_us ? shifted(f, ns / 1000) : 0;
 }
 
-/* ---- host and peers ----------------------------------------------------------------------------- */
+/* ---- host and peers ---------------------------------------------------------------------- */
 
 /* Is it still the process that the file means? */
 static enum state_answer is_alive(const struct hub_look *look, int32_t pid, uint64_t start)
@@ -510,7 +510,7 @@ static void fill_peers(struct filling *f)
 	}
 }
 
-/* ---- slots ---------------------------------------------------------------------------------------- */
+/* ---- slots ------------------------------------------------------------------------------- */
 
 static int by_time(uint64_t a, uint64_t b)
 {
@@ -519,7 +519,8 @@ static int by_time(uint64_t a, uint64_t b)
 
 static int by_slot_time(const void *a, const void *b)
 {
-	return by_time(((const struct state_slot *)a)->time_us, ((const struct state_slot *)b)->time_us);
+	return by_time(((const struct state_slot *)a)->time_us,
+		       ((const struct state_slot *)b)->time_us);
 }
 
 static int by_call_time(const void *a, const void *b)
@@ -690,7 +691,7 @@ static void fill_classes(struct filling *f)
 		fill_class(f, i);
 }
 
-/* ---- calls ---------------------------------------------------------------------------------------- */
+/* ---- calls ------------------------------------------------------------------------------- */
 
 /* An entry that is just being filled or reused says so by its generation. */
 static bool is_whole(const struct hub_call *call)
@@ -763,7 +764,7 @@ static void fill_calls(struct filling *f)
 			fill_calls_of(f, f->hub->peer[i].id);
 }
 
-/* ---- the hub -------------------------------------------------------------------------------------- */
+/* ---- the hub ----------------------------------------------------------------------------- */
 
 /* Times in the file lie before this. */
 static uint64_t clock_of(const struct hub_look *look, uint64_t created_us)
@@ -791,7 +792,8 @@ static void tell_damage(struct filling *f)
 		f->hub->damage = arena_printf(&f->st->arena, "%s; and %u more", first, n - 1);
 }
 
-int hub_look_fill(struct hub_look *look, struct state *st, enum state_source source, int64_t shift_us)
+int hub_look_fill(struct hub_look *look, struct state *st, enum state_source source,
+		  int64_t shift_us)
 {
 	struct state_hub *hub = state_add_hub(st);
 	struct filling f = {

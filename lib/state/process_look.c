@@ -99,7 +99,7 @@ void process_look_destroy(struct process_look *look)
 	free(look);
 }
 
-/* ---- how long a thread has been at rest ----------------------------------------------------- */
+/* ---- how long a thread has been at rest -------------------------------------------------- */
 
 static int by_thread(const void *a, const void *b)
 {
@@ -147,7 +147,7 @@ static uint64_t at_rest_since(struct filling *f, int32_t tid, uint64_t start,
 	return one.since_us;
 }
 
-/* ---- stacks ------------------------------------------------------------------------------------ */
+/* ---- stacks ------------------------------------------------------------------------------ */
 
 static const char *copy_text(struct filling *f, const char *bytes, size_t n)
 {
@@ -222,7 +222,7 @@ static int fill_stack(struct filling *f, const struct as_thread *from)
 	return (int)(s - f->st->stack);
 }
 
-/* ---- threads ------------------------------------------------------------------------------------ */
+/* ---- threads ----------------------------------------------------------------------------- */
 
 /* What a blocked thread waits for; told only if it still is in that call afterwards. */
 static void fill_wait(struct filling *f, struct state_thread *t, const struct as_proc_mark *mark)
@@ -349,7 +349,7 @@ static void look_at_thread(struct filling *f, int32_t tid)
 	fill_thread(f, t);
 }
 
-/* ---- the process -------------------------------------------------------------------------------- */
+/* ---- the process ------------------------------------------------------------------------- */
 
 static bool has_ended(const struct proc_stat *stat)
 {

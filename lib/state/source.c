@@ -56,7 +56,7 @@ bool source_sees_processes(const struct state *st)
 	return false;
 }
 
-/* ---- hub files ---------------------------------------------------------------------------------- */
+/* ---- hub files --------------------------------------------------------------------------- */
 
 static bool is_same_beat(const struct state_beat *a, const struct state_beat *b)
 {
@@ -162,7 +162,7 @@ static int next_hubs(struct source_files *f, struct state *st, struct err *err)
 	return 1;
 }
 
-/* ---- the sequence ------------------------------------------------------------------------------- */
+/* ---- the sequence ------------------------------------------------------------------------ */
 
 static bool is_wanted(const struct source_files *f, const struct state *st)
 {
@@ -199,7 +199,7 @@ static int next_file_state(struct source *src, struct state *st, struct err *err
 	return r;
 }
 
-/* ---- what is it? ------------------------------------------------------------------------------ */
+/* ---- what is it? ------------------------------------------------------------------------- */
 
 static int add_directory(struct source_files *f, const char *path, struct err *err)
 {
@@ -225,8 +225,9 @@ static int add_directory(struct source_files *f, const char *path, struct err *e
 	if (!e && list.compressed) {
 		char text[512];
 
-		snprintf(text, sizeof(text), "%.300s: %zu compressed parts (.zst) were not read; unpack them first",
-			 path, list.compressed);
+		snprintf(text, sizeof(text),
+			 "%.300s: %zu compressed parts (.zst) were not read; unpack them first", path,
+			 list.compressed);
 		e = feed_set_note(f->feeds, text);
 	}
 	feed_list_fini(&list);

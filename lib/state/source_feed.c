@@ -57,7 +57,7 @@ int64_t source_clock_shift(struct source_clock *clock, const char *boot, int64_t
 	return real_offset_us - clock->real_offset_us;
 }
 
-/* ---- the set --------------------------------------------------------------------------------- */
+/* ---- the set ----------------------------------------------------------------------------- */
 
 struct feed_set *feed_set_create(struct source_clock *clock)
 {
@@ -141,7 +141,7 @@ int feed_set_add(struct feed_set *set, const char *path, struct err *err)
 	return 0;
 }
 
-/* ---- groups ---------------------------------------------------------------------------------- */
+/* ---- groups ------------------------------------------------------------------------------ */
 
 static int advance(struct feed_stream *s, struct err *err)
 {
@@ -208,7 +208,7 @@ static int begin_group(struct feed_set *set, struct err *err)
 	return 1;
 }
 
-/* ---- states ---------------------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------------------------ */
 
 /* Views name the file themselves; of one of its parts the base name is left. */
 static const char *without_path(const char *text, const char *path)

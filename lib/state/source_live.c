@@ -62,7 +62,7 @@ static uint64_t clock_us(clockid_t clock)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* ---- which hubs ----------------------------------------------------------------------------- */
+/* ---- which hubs -------------------------------------------------------------------------- */
 
 static int add_hub(struct source_live *s, const char *path, bool is_named)
 {
@@ -163,7 +163,7 @@ static int refresh_hubs(struct source_live *s)
 	return e;
 }
 
-/* ---- which processes --------------------------------------------------------------------------- */
+/* ---- which processes --------------------------------------------------------------------- */
 
 static int add_tid(struct target *t, uint32_t tid)
 {
@@ -239,7 +239,7 @@ static int fill_processes(struct source_live *s, struct state *st)
 	return e < 0 ? e : 0;
 }
 
-/* ---- bells ------------------------------------------------------------------------------------- */
+/* ---- bells ------------------------------------------------------------------------------- */
 
 static void fill_bells(struct source_live *s, const struct hub_look *look, struct state_hub *hub)
 {
@@ -257,7 +257,7 @@ static void fill_bells(struct source_live *s, const struct hub_look *look, struc
 	}
 }
 
-/* ---- states ------------------------------------------------------------------------------------ */
+/* ---- states ------------------------------------------------------------------------------ */
 
 static int fill_hub(struct source_live *s, const struct live_hub *h, struct state *st)
 {
@@ -334,7 +334,7 @@ static void close_live(struct source *src)
 	free(s);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 static int add_named_hubs(struct source_live *s, const char *const *paths, struct err *err)
 {

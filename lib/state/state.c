@@ -36,7 +36,7 @@ void state_note_unseen(struct state *st, const char *fmt, ...)
 		st->unseen[st->unseens++] = copy;
 }
 
-/* ---- adding -------------------------------------------------------------------------------- */
+/* ---- adding ------------------------------------------------------------------------------ */
 
 struct state_input *state_add_input(struct state *st)
 {
@@ -100,7 +100,7 @@ struct state_stack *state_add_stack(struct state *st)
 	return &st->stack[st->stacks++];
 }
 
-/* ---- finding ------------------------------------------------------------------------------- */
+/* ---- finding ----------------------------------------------------------------------------- */
 
 struct state_process *state_find_process(const struct state *st, int32_t pid, uint64_t start)
 {
@@ -132,7 +132,7 @@ struct state_peer *state_find_peer(const struct state_hub *hub, unsigned id)
 	return NULL;
 }
 
-/* ---- joining: one hub, several lookers ------------------------------------------------------- */
+/* ---- joining: one hub, several lookers --------------------------------------------------- */
 
 /* Both looks found the ring in the same place and as often rung: what one knows holds for both. */
 static bool is_unmoved(const struct state_ring *a, const struct state_ring *b)
@@ -265,7 +265,7 @@ static int join_hubs(struct state *st)
 	return 0;
 }
 
-/* ---- joining: stacks ------------------------------------------------------------------------ */
+/* ---- joining: stacks --------------------------------------------------------------------- */
 
 static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t n)
 {
@@ -378,7 +378,7 @@ static int join_stacks(struct state *st)
 	return r;
 }
 
-/* ---- joining: peers and processes ----------------------------------------------------------- */
+/* ---- joining: peers and processes -------------------------------------------------------- */
 
 static void join_peer(struct state *st, struct state_peer *peer)
 {

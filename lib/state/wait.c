@@ -53,7 +53,7 @@ void wait_set(struct state *st, struct state_thread *t, const struct proc_wait *
 	t->wait_text = arena_strdup(&st->arena, proc_wait_text(known, text, sizeof(text)));
 }
 
-/* ---- by the stack ---------------------------------------------------------------------------- */
+/* ---- by the stack ------------------------------------------------------------------------ */
 
 struct entry { /* a function of the C library, and the call it makes */
 	const char *function;

@@ -524,11 +524,10 @@ TEST(a_feed_cut_at_any_byte_is_told_up_to_the_cut)
 		struct source *src = opened();
 		struct state st;
 		struct err err;
-		size_t states = 0, hubs = 0;
+		size_t states = 0;
 
 		while (source_next(src, &st, &err) == 1) {
 			states++;
-			hubs += st.hubs;
 			T_EQ(st.inputs, 1);
 			T_EQ(st.input[0].complete, all[cut - 1] == '\n');
 			if (!st.input[0].complete && cut > head)

@@ -178,7 +178,7 @@ TEST(a_sound_hub_is_told_as_it_is)
 	done();
 }
 
-/* ---- time ------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------- */
 
 TEST(a_hub_whose_host_is_gone_is_told_at_its_last_sign_of_life)
 {
@@ -256,7 +256,7 @@ TEST(pids_of_another_namespace_are_not_looked_up_here)
 	done();
 }
 
-/* ---- rings ------------------------------------------------------------------------------------ */
+/* ---- rings ------------------------------------------------------------------------------- */
 
 static void three_waiting(void)
 {
@@ -390,7 +390,7 @@ TEST(a_descriptor_that_names_what_does_not_exist_is_damage)
 	expect_ring_damage("a descriptor names slot 8 of class 1, which does not exist");
 }
 
-/* ---- tables ------------------------------------------------------------------------------------ */
+/* ---- tables ------------------------------------------------------------------------------ */
 
 /* The hub's damage says so, and its rings are told all the same. */
 static void expect_damage(const char *words)
@@ -518,7 +518,7 @@ TEST(several_kinds_of_damage_are_counted_after_the_first)
 	expect_damage("; and 2 more");
 }
 
-/* ---- files that are no hub, or not a whole one ---------------------------------------------------- */
+/* ---- files that are no hub, or not a whole one ------------------------------------------- */
 
 static void expect_error(int code, const char *words)
 {
@@ -675,7 +675,7 @@ TEST(scribbled_hubs_are_read_without_harm)
 	}
 }
 
-/* ---- with feeds beside it -------------------------------------------------------------------------- */
+/* ---- with feeds beside it ---------------------------------------------------------------- */
 
 /* A feed of p1 (this process), whose last dump saw its recv ring at 5/2 and its loop asleep. */
 static void feed_of_p1(uint64_t handled)

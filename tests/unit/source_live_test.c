@@ -22,7 +22,7 @@ static struct hub_build b;
 static struct source *src;
 static struct state st;
 
-/* ---- a peer: a child that sleeps in epoll_wait on its bell ------------------------------------- */
+/* ---- a peer: a child that sleeps in epoll_wait on its bell ------------------------------- */
 
 static int bell[2]; /* 0 the host's end, 1 the peer's */
 static pid_t child;
@@ -86,7 +86,7 @@ static uint64_t inode_of(int fd)
 	return s.st_ino;
 }
 
-/* ---- a hub whose peer 1 is that child ------------------------------------------------------------ */
+/* ---- a hub whose peer 1 is that child ---------------------------------------------------- */
 
 static void build(void)
 {
