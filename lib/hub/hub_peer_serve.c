@@ -259,4 +259,4 @@ static int read_body(struct shmhub_request *r, int timeout_ms, struct shmhub_msg
 	return -EDEADLK;
 }
 
-static const struct hub_request_ops peer_ops = { reply, reserve, read_body, forget };
+static const struct hub_request_ops peer_ops = { reply, reserve, read_body, forget, NULL };

@@ -176,6 +176,7 @@ struct hub_link {
 	pthread_mutex_t lock;         /* requests of this peer */
 	struct shmhub_request *request[HUB_PEER_CALLS];
 	unsigned notifies;            /* taken and not yet handled */
+	unsigned requests;            /* that live: some may have lost their caller already */
 
 	/* hub_life.c, under hub->life_lock */
 	enum hub_life_state life;

@@ -41,6 +41,8 @@ void hub_request_unref(struct shmhub_request *r)
 		return;
 	struct hub_pool *pool = hub_request_pool(r);
 
+	if (r->entered)
+		r->ops->leave(r);
 	hub_frames_free(r->frames.first, pool);
 	hub_pool_free(pool, &r->slot);
 	free(r->copy);

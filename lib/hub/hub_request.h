@@ -16,6 +16,7 @@ struct hub_request_ops {
 	int (*reserve)(struct shmhub_request *r, size_t size, int timeout_ms, struct shmhub_buf *buf);
 	int (*read)(struct shmhub_request *r, int timeout_ms, struct shmhub_msg *msg);
 	void (*forget)(struct shmhub_request *r); /* take it out of the tables */
+	void (*leave)(struct shmhub_request *r);  /* it is about to be freed; NULL */
 };
 
 struct shmhub_request {
@@ -30,6 +31,7 @@ struct shmhub_request {
 	uint8_t kind;
 	uint32_t call;
 	bool deferred, over, began;      /* over: answered or dropped; began: a part was sent */
+	bool entered;                    /* leave() is owed */
 	int error;                       /* why there is no payload */
 	uint64_t deadline_ns;
 	_Atomic uint32_t cancelled;

@@ -14,6 +14,8 @@
 
 static const struct hub_request_ops serve_ops;
 
+enum { REQUESTS_MAX = 16 * HUB_PEER_CALLS }; /* of one peer that live: see enter() */
+
 /* The request whose handler this thread runs: a call made in there names it, so that a cycle of
  * waits can be proven from the file. */
 static __thread uint32_t serving_call;
@@ -178,21 +180,40 @@ static void run(struct hub_work *work)
 	hub_request_unref(r);
 }
 
-/* Against the protocol: more on their way than there can be, or an id twice. */
+/*
+ * A peer whose call timed out uses its number again; its old request may live on in a handler.
+ * So a taken place is no fault: its request has lost its caller. A peer whose requests pile up
+ * that way is told -EAGAIN. More notifications than there was credit for are against the
+ * protocol.
+ */
 static int enter(struct hub_link *link, struct shmhub_request *r)
 {
 	struct shmhub_request **place = place_of(link, r->call);
 	int e = 0;
 
 	pthread_mutex_lock(&link->lock);
-	if (r->kind == HUB_KIND_NOTIFY)
+	if (r->kind == HUB_KIND_NOTIFY) {
 		e = link->notifies++ < HUB_NOTIFY_WINDOW ? 0 : -EBADMSG;
-	else if (!place || *place)
+	} else if (!place) {
 		e = -EBADMSG;
-	else
+	} else if (link->requests >= REQUESTS_MAX) {
+		r->error = -EAGAIN;
+	} else {
+		if (*place)
+			cancel(*place);
 		*place = r;
+	}
+	r->entered = !e;
+	link->requests += r->entered;
 	pthread_mutex_unlock(&link->lock);
 	return e;
+}
+
+static void leave(struct shmhub_request *r)
+{
+	pthread_mutex_lock(&r->link->lock);
+	r->link->requests--;
+	pthread_mutex_unlock(&r->link->lock);
 }
 
 int hub_request_in(struct shmhub *hub, struct hub_link *link, const struct hub_message *m,
@@ -416,4 +437,4 @@ static int read_body(struct shmhub_request *r, int timeout_ms, struct shmhub_msg
 	return 0;
 }
 
-static const struct hub_request_ops serve_ops = { reply, reserve, read_body, forget };
+static const struct hub_request_ops serve_ops = { reply, reserve, read_body, forget, leave };
