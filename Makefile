@@ -179,6 +179,12 @@ check-model: | deps
 demo: all
 	$(Q)B=$(B) FAULT=$(FAULT) scripts/demo
 
+# Every fault x every source; SEEDS=20 MATRIX='--pairs' or '--silence 600' for more.
+SEEDS ?= 1
+matrix: all
+	@mkdir -p $(B)/matrix
+	$(Q)B=$(B) scripts/matrix --seeds $(SEEDS) --json $(B)/matrix/matrix.json $(MATRIX)
+
 bench: all $(bench_bins)
 	$(Q)B=$(B) scripts/run-bench $(BENCH)
 bench-deps:
@@ -186,9 +192,9 @@ bench-deps:
 
 # Which packages are needed, and why, stands in scripts/deps. Goals that promise to work on a
 # bare machine install what is missing; plain `make` only names it.
-deps_mode := $(if $(filter check% demo bench deps,$(MAKECMDGOALS)),--install,--check)
+deps_mode := $(if $(filter check% demo matrix bench deps,$(MAKECMDGOALS)),--install,--check)
 deps:
-	$(Q)scripts/deps $(deps_mode) $(if $(filter check% bench deps,$(MAKECMDGOALS)),check,build)
+	$(Q)scripts/deps $(deps_mode) $(if $(filter check% matrix bench deps,$(MAKECMDGOALS)),check,build)
 
 install: all
 	$(Q)B=$(B) VERSION=$(VERSION) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) scripts/install
@@ -196,7 +202,7 @@ clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all check check-layers check-pairs check-as check-tests check-model demo bench bench-deps deps install clean FORCE
+.PHONY: all check check-layers check-pairs check-as check-tests check-model demo matrix bench bench-deps deps install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
