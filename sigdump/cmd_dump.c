@@ -1,185 +1,111 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lib/as/as_ring.h"
 #include "lib/as/as_sys.h"
 #include "lib/base/cleanup.h"
-#include "lib/base/units.h"
-#include "lib/proc/proc_stat.h"
+#include "lib/base/grow.h"
+#include "lib/base/outfile.h"
 #include "lib/proc/proc_status.h"
-#include "lib/proc/proc_target.h"
 #include "sigdump/cmd.h"
+#include "sigdump/dump_options.h"
 #include "sigdump/outside.h"
 #include "sigdump/target.h"
+#include "sigdump/view.h"
 
-enum { OPT_PID = 1, OPT_HUB, OPT_ALL, OPT_TIMEOUT, OPT_READ_ONLY, OPT_RECORD, OPT_FORMAT, OPT_QUIET };
-
-static const struct opt options[] = {
-	{ 'p', "pid", "LIST", "Target", "processes, by pid or name, separated by commas", OPT_PID },
-	{ 'H', "hub", "PATH", "Target", "the host of a hub and all its peers", OPT_HUB },
-	{ 'a', "all", NULL, "Target", "all processes of this user that have the library", OPT_ALL },
-	{ 0, "timeout", "DUR", "Time", "how long to wait for answers (default 5 s)", OPT_TIMEOUT },
-	{ 'f', "format", "FORMAT", "Output", "text, or ndjson: the records of the feeds", OPT_FORMAT },
-	{ 0, "record", NULL, "Output", "write a look from outside into a feed of its own", OPT_RECORD },
-	{ 'q', "quiet", NULL, "Output", "no notes", OPT_QUIET },
-	{ 'R', "read-only", NULL, "Safety", "stop no thread, not for a microsecond", OPT_READ_ONLY },
-	{ 0, NULL, NULL, NULL, NULL, 0 },
+/* A dump that is to be printed. The path is ours; fd, if it is memory, keeps that alive. */
+struct answer {
+	char *path;
+	uint64_t from, to;
+	int fd;
 };
 
-const struct opt_page cmd_dump_page = {
-	.tool = "sigdump dump",
-	.does = "ask processes for a dump, wait for it, print it",
-	.usage = "[-p PID... | -H HUB | -a] [OPTIONS]",
-	.examples = "sigdump dump -p 4112                what is each of its threads doing?\n"
-		    "sigdump dump -H /dev/shm/app.hub    the host of a hub and all its peers, as one\n"
-		    "sigdump dump -p nginx --read-only   touch nothing, not even threads that run\n",
-	.options = options,
-};
-
-enum { PIDS = 4096 };
-
-struct ask {
-	pid_t pid[PIDS];
-	size_t pids;
-	uint64_t timeout_ns;
-	bool read_only, record, ndjson, quiet;
+struct asking {
+	const struct dump_options *o;
 	uint64_t family;
 	uint64_t began_ns;
 	struct targets all;
+	struct answer *answer;
+	size_t answers, room;
 	int code; /* exit code so far */
 };
 
-static void fail(struct ask *a, const struct err *err, int code)
+static void fail(struct asking *a, const struct err *err, int code)
 {
 	err_print(stderr, "sigdump", "error", err);
 	if (!a->code)
 		a->code = code;
 }
 
-/* ---- whom ------------------------------------------------------------------------------------ */
-
-static int add_pid(struct ask *a, pid_t pid, struct err *err)
+static void note(const struct asking *a, const struct err *err)
 {
-	if (a->pids == PIDS)
-		return err_set(err, -E2BIG, "more than %d processes", PIDS);
-	a->pid[a->pids++] = pid;
-	return 0;
+	if (!a->o->quiet)
+		err_print(stderr, "sigdump", "note", err);
 }
 
-/* Every process that the hub file names and that is still the one it names. */
-static int add_hub(struct ask *a, const char *path, struct err *err)
+static bool add_answer(struct asking *a, const char *path, uint64_t from, uint64_t to, int fd)
 {
-	struct as_hub hub;
-	struct hub_peer peer;
-	CLOSES int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *copy = strdup(path);
 
-	if (fd < 0)
-		return err_set(err, -errno, "%s: cannot be opened (%m)", path);
-	int code = as_hub_open(&hub, fd);
-	if (code)
-		return err_set(err, code, "%s: not a hub file of this version", path);
-	const size_t before = a->pids;
-	if (proc_is_same(hub.header.host_pid, hub.header.host_start))
-		code = add_pid(a, hub.header.host_pid, err);
-	for (unsigned id = 1; !code && id < as_hub_peers(&hub); id++)
-		if (as_hub_peer(&hub, id, &peer) == 0 && peer.pid > 0 &&
-		    proc_is_same(peer.pid, peer.start))
-			code = add_pid(a, peer.pid, err);
-	if (code || a->pids > before)
-		return code;
-	err_set(err, -ESRCH, "%s: neither its host nor any peer is running", path);
-	return err_next(err, "shminspect %s", path);
-}
-
-static int add_all(struct ask *a, struct err *err)
-{
-	FREES pid_t *pids = NULL;
-	size_t n;
-	const size_t before = a->pids;
-
-	int code = proc_list(getuid() ? getuid() : (uid_t)-1, &pids, &n, err);
-	for (size_t i = 0; !code && i < n; i++) {
-		struct target t;
-
-		if (target_init(&t, pids[i], NULL))
-			continue;
-		if (t.found.library)
-			code = add_pid(a, pids[i], err);
-		target_fini(&t);
+	if (!copy || !GROW(a->answer, a->answers, a->room)) {
+		free(copy);
+		return false;
 	}
-	if (code || a->pids > before)
-		return code;
-	err_set(err, -ESRCH, "no process with the library");
-	return err_next(err, "sigdump run -- COMMAND   starts one");
+	a->answer[a->answers++] = (struct answer){ copy, from, to, fd };
+	return true;
 }
 
 /* ---- from outside ------------------------------------------------------------------------------ */
 
-/* Why this one is not asked, for people. */
-static void note_outside(const struct ask *a, const struct target *t)
+/* Why this one is not asked. */
+static void note_outside(const struct asking *a, const struct target *t)
 {
 	struct proc_status status;
-	struct err note;
+	struct err err;
 
-	if (a->quiet)
-		return;
 	if (t->found.library && target_is_stopped(t)) {
-		err_set(&note, 0, "pid %d (%s): stopped, its dumper cannot run: looked at from outside",
+		err_set(&err, 0, "pid %d (%s): stopped, its dumper cannot run: looked at from outside",
 			(int)t->pid, t->name);
 	} else if (t->found.library) {
-		err_set(&note, 0, "pid %d (%s): one thread and no dumper: looked at from outside",
+		err_set(&err, 0, "pid %d (%s): one thread and no dumper: looked at from outside",
 			(int)t->pid, t->name);
 	} else {
 		const bool deadly = proc_status(t->pid, t->pid, &status, NULL) == 0 &&
-				    !proc_mask_has(status.signals.caught, 10) &&
-				    !proc_mask_has(status.signals.ignored, 10);
-		err_set(&note, 0, "pid %d (%s): the library is not loaded, SIGUSR1 would %s; not sent, "
+				    !proc_mask_has(status.signals.caught, SIGUSR1) &&
+				    !proc_mask_has(status.signals.ignored, SIGUSR1);
+		err_set(&err, 0, "pid %d (%s): the library is not loaded, SIGUSR1 would %s; not sent, "
 			"looked at from outside", (int)t->pid, t->name,
 			deadly ? "kill it" : "be the program's own");
-		err_next(&note, "for heap sites and automatic dumps: `sigdump attach -p %d`, or restart "
+		err_next(&err, "for heap sites and automatic dumps: `sigdump attach -p %d`, or restart "
 			 "it with `sigdump run -- %s ...`", (int)t->pid, t->name);
 	}
-	err_print(stderr, "sigdump", "note", &note);
+	note(a, &err);
 }
 
-/* A feed of its own beside those of the library, or memory. */
-static int open_record(const struct ask *a, const struct target *t, char *path, size_t room,
+/* Where the records of a look from outside go: memory, or a feed beside those of the library. */
+static int open_record(const struct asking *a, const struct target *t, char *path, size_t room,
 		       struct err *err)
 {
-	const char *dir = getenv("SHMSCOPE_FEED");
+	const char *dir = a->o->feed ? a->o->feed : getenv("SHMSCOPE_FEED");
 
-	if (!a->record) {
-		snprintf(path, room, "memory");
-		return memfd_create("sigdump", MFD_CLOEXEC);
+	if (!a->o->record) {
+		const int fd = memfd_create("sigdump", MFD_CLOEXEC);
+
+		snprintf(path, room, "/proc/self/fd/%d", fd);
+		return fd < 0 ? err_set(err, -errno, "no memory for the records (%m)") : fd;
 	}
-	if (!dir || !*dir)
-		dir = ".";
-	snprintf(path, room, "%s/%s-%d-%08x.ndjson", dir, t->stat.comm, (int)t->pid,
-		 (unsigned)(a->family & 0xffffffff));
+	snprintf(path, room, "%s/%s-%d-%08x.ndjson", dir && *dir ? dir : ".", t->stat.comm,
+		 (int)t->pid, (unsigned)(a->family & 0xffffffff));
 	const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		err_set(err, -errno, "%s: cannot be created (%m)", path);
-	return fd;
+	return fd < 0 ? err_set(err, -errno, "%s: cannot be created (%m)", path) : fd;
 }
 
-static void copy_out(int fd)
-{
-	char buf[65536];
-	ssize_t n;
-	off_t at = 0;
-
-	while ((n = pread(fd, buf, sizeof(buf), at)) > 0) {
-		fwrite(buf, 1, (size_t)n, stdout);
-		at += n;
-	}
-}
-
-static void look_from_outside(struct ask *a, const struct target *t)
+static void look_from_outside(struct asking *a, const struct target *t)
 {
 	struct outside_result r;
 	char path[512];
@@ -187,20 +113,13 @@ static void look_from_outside(struct ask *a, const struct target *t)
 
 	note_outside(a, t);
 	CLOSES int fd = open_record(a, t, path, sizeof(path), &err);
-	if (fd < 0) {
+	if (fd < 0 || outside_look(t, a->family, a->o->read_only, fd, &r, &err)) {
 		fail(a, &err, CMD_NO_TARGET);
 		return;
 	}
-	if (outside_look(t, a->family, a->read_only, fd, &r, &err)) {
-		fail(a, &err, CMD_NO_TARGET);
-		return;
-	}
-	if (a->ndjson)
-		copy_out(fd);
-	else
-		printf("sigdump " SHMSCOPE_VERSION "   %s pid %d   %u threads   %u of %u disturbed   "
-		       "from outside\nFEED      %s\n",
-		       t->name, (int)t->pid, r.threads, r.disturbed, r.threads, path);
+	if (add_answer(a, path, 0, (uint64_t)lseek(fd, 0, SEEK_END), a->o->record ? -1 : fd) &&
+	    !a->o->record)
+		take_fd(&fd);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------ */
@@ -212,7 +131,7 @@ static bool shall_ask(const struct target *t)
 	       atomic_load_explicit(&t->found.page.dumper, memory_order_relaxed);
 }
 
-static void add_and_ask(struct ask *a, pid_t pid)
+static void add_and_ask(struct asking *a, pid_t pid)
 {
 	struct err err;
 	struct target *t = targets_add(&a->all, pid, &err);
@@ -230,7 +149,7 @@ static void add_and_ask(struct ask *a, pid_t pid)
 }
 
 /* Those whom its dumper has told: they answer by themselves, and are waited for as well. */
-static void add_children(struct ask *a, const char *line)
+static void add_child(struct asking *a, const char *line)
 {
 	json_t *rec = json_loads(line, 0, NULL);
 	struct err err;
@@ -244,73 +163,64 @@ static void add_children(struct ask *a, const char *line)
 	json_decref(rec);
 }
 
-/* The lines of one answer: printed as they are, or only looked through for children. */
-static int read_answer(struct ask *a, const struct target *t, struct err *err)
+static int add_children(struct asking *a, const struct as_control *page, struct err *err)
 {
+	static const char child[] = "{\"v\":1,\"t\":\"child\"";
 	FREES char *line = NULL;
 	size_t room = 0;
-	uint64_t at = t->answer.dump_from;
+	uint64_t at = page->dump_from;
 	ssize_t n;
-	FCLOSES FILE *f = fopen(t->answer.feed, "re");
+	FCLOSES FILE *f = fopen(page->feed, "re");
 
 	if (!f || fseeko(f, (off_t)at, SEEK_SET) != 0)
-		return err_set(err, -errno, "%s: cannot be read (%m)", t->answer.feed);
-	while (at < t->answer.dump_to && (n = getline(&line, &room, f)) > 0) {
+		return err_set(err, -errno, "%s: cannot be read (%m)", page->feed);
+	while (at < page->dump_to && (n = getline(&line, &room, f)) > 0) {
 		at += (uint64_t)n;
-		if (strncmp(line, "{\"v\":1,\"t\":\"child\"", 18) == 0)
-			add_children(a, line);
-		if (a->ndjson)
-			fputs(line, stdout);
+		if (strncmp(line, child, sizeof(child) - 1) == 0)
+			add_child(a, line);
 	}
 	return 0;
 }
 
-static void print_answer(const struct target *t)
+static int check_answer(const struct target *t, struct err *err)
 {
-	const struct as_control *p = &t->answer;
+	const int error = t->answer.dump_error;
 
-	printf("sigdump " SHMSCOPE_VERSION "   %s pid %d   %u threads, %u with a stack   "
-	       "%u of %u disturbed   %.1f ms%s\nFEED      %s\n",
-	       t->name, (int)t->pid, p->dump_threads, p->dump_captured, p->dump_disturbed,
-	       p->dump_threads, p->dump_us / 1000.0, p->dump_timeout ? "   cut off by its deadline" : "",
-	       p->feed);
+	if (!error)
+		return 0;
+	errno = -error;
+	err_set(err, error, "pid %d (%s): could not write its feed %s (%m)", (int)t->pid, t->name,
+		t->answer.feed);
+	return err_next(err, "sigdump run --feed DIR, with a directory that it may write to");
 }
 
-static void wait_for(struct ask *a, size_t i)
+static void take_answer(struct asking *a, size_t i)
 {
 	struct err err;
 	struct target *t = &a->all.list[i];
-	const int code = target_wait(t, a->family, a->began_ns + a->timeout_ns, a->began_ns, &err);
+	int code = target_wait(t, a->family, a->began_ns + a->o->timeout_ns, a->began_ns, &err);
 
 	if (code == -EAGAIN) {
 		look_from_outside(a, t);
 		return;
 	}
-	if (code) {
-		fail(a, &err, CMD_NO_ANSWER);
-		return;
+	if (!code)
+		code = check_answer(t, &err);
+	if (!code) {
+		const struct as_control page = t->answer; /* the list may move */
+
+		add_answer(a, page.feed, page.dump_from, page.dump_to, -1);
+		code = add_children(a, &page, &err);
 	}
-	if (t->answer.dump_error) {
-		errno = -t->answer.dump_error;
-		err_set(&err, t->answer.dump_error, "pid %d (%s): could not write its feed %s (%m)",
-			(int)t->pid, t->name, t->answer.feed);
-		err_next(&err, "sigdump run --feed DIR, with a directory that it may write to");
-		fail(a, &err, CMD_NO_ANSWER);
-		return;
-	}
-	if (!a->ndjson)
-		print_answer(t);
-	/* the list may move: t is not to be used from here on */
-	const struct target copy = *t;
-	if (read_answer(a, &copy, &err))
+	if (code)
 		fail(a, &err, CMD_NO_ANSWER);
 }
 
-static void dump_all(struct ask *a)
+static void ask_all(struct asking *a)
 {
 	a->began_ns = as_sys_clock_ns(CLOCK_MONOTONIC);
-	for (size_t i = 0; i < a->pids; i++)
-		add_and_ask(a, a->pid[i]);
+	for (size_t i = 0; i < a->o->pids; i++)
+		add_and_ask(a, a->o->pid[i]);
 	/* while the dumpers work */
 	for (size_t i = 0; i < a->all.n; i++)
 		if (!a->all.list[i].asked && !shall_ask(&a->all.list[i]))
@@ -318,86 +228,76 @@ static void dump_all(struct ask *a)
 	/* grows while answers come in */
 	for (size_t i = 0; i < a->all.n; i++)
 		if (a->all.list[i].asked || a->all.list[i].told)
-			wait_for(a, i);
+			take_answer(a, i);
 }
 
-/* ---- options ----------------------------------------------------------------------------------- */
+/* ---- printing ---------------------------------------------------------------------------------- */
 
-static int set_format(struct ask *a, const char *name, struct err *err)
+static int print_to(FILE *out, const struct asking *a, const struct view_part *part, struct err *err)
 {
-	a->ndjson = strcmp(name, "ndjson") == 0;
-	if (a->ndjson || strcmp(name, "text") == 0)
-		return 0;
-	err_set(err, -EINVAL, "--format %s: not a format of sigdump dump", name);
-	return err_next(err, "text or ndjson");
+	if (a->o->format == DUMP_NDJSON)
+		return view_records(out, part, a->answers, err);
+	return view_processes(out, part, a->answers, a->family, a->o, err);
 }
 
-static int set_option(struct ask *a, int id, const char *arg, struct err *err)
+static void print_answers(struct asking *a)
 {
-	switch (id) {
-	case OPT_PID:
-		return proc_target(arg, a->pid, PIDS, &a->pids, err);
-	case OPT_HUB:
-		return add_hub(a, arg, err);
-	case OPT_ALL:
-		return add_all(a, err);
-	case OPT_TIMEOUT:
-		return units_parse_span(arg, "--timeout", 1000000, UINT64_C(3600000000000),
-					&a->timeout_ns, err);
-	case OPT_FORMAT:
-		return set_format(a, arg, err);
-	case OPT_READ_ONLY:
-		a->read_only = true;
-		return 0;
-	case OPT_RECORD:
-		a->record = true;
-		return 0;
-	default:
-		a->quiet = true;
-		return 0;
+	struct outfile out;
+	struct err err;
+	FREES struct view_part *part = calloc(a->answers + 1, sizeof(*part));
+
+	if (!part)
+		err_set(&err, -ENOMEM, "out of memory");
+	if (!part || outfile_open(&out, a->o->output, a->o->force, &err)) {
+		fail(a, &err, CMD_NO_TARGET);
+		return;
 	}
+	for (size_t i = 0; i < a->answers; i++)
+		part[i] = (struct view_part){ a->answer[i].path, a->answer[i].from, a->answer[i].to };
+	const int code = print_to(out.stream, a, part, &err);
+	if (code)
+		fail(a, &err, CMD_BAD_INPUT);
+	if (outfile_close(&out, !code, &err))
+		fail(a, &err, CMD_NO_ANSWER);
 }
 
-/* A target that is not there is 3; a word that cannot be understood is 2. */
-static int code_of(int err)
+static void note_feeds(const struct asking *a)
 {
-	switch (err) {
-	case -EINVAL:
-	case -E2BIG:
-		return CMD_USAGE;
-	case -EBADMSG:
-	case -EPROTO:
-		return CMD_BAD_INPUT;
-	default:
-		return CMD_NO_TARGET;
+	struct err err;
+
+	for (size_t i = 0; a->o->verbose && i < a->answers; i++)
+		if (a->answer[i].fd < 0) {
+			err_set(&err, 0, "%s: bytes %ju to %ju", a->answer[i].path,
+				(uintmax_t)a->answer[i].from, (uintmax_t)a->answer[i].to);
+			note(a, &err);
+		}
+}
+
+static void release(struct asking *a)
+{
+	for (size_t i = 0; i < a->answers; i++) {
+		free(a->answer[i].path);
+		if (a->answer[i].fd >= 0)
+			close(a->answer[i].fd);
 	}
+	free(a->answer);
+	targets_fini(&a->all);
 }
 
 int cmd_dump(int argc, char **argv)
 {
-	struct ask a = { .timeout_ns = UINT64_C(5000000000) };
-	struct opt_walk w;
-	struct err err;
-	int id, code;
+	static struct dump_options options;
+	struct asking a = { .o = &options };
+	int code;
 
-	opt_begin(&w, &cmd_dump_page, argc, argv);
-	while ((id = opt_next(&w, &err)) != OPT_END) {
-		if (cmd_common(id, &cmd_dump_page, &err, &code))
-			return code;
-		if (set_option(&a, id, w.arg, &err))
-			return cmd_fail(&err, code_of(err.code));
-	}
-	for (int i = 1; i <= w.operands; i++)
-		if (proc_target(argv[i], a.pid, PIDS, &a.pids, &err))
-			return cmd_fail(&err, code_of(err.code));
-	if (!a.pids) {
-		err_set(&err, -EINVAL, "no target given");
-		err_next(&err, "-p PID, -H HUB or -a; `sigdump list` shows who has the library");
-		return cmd_fail(&err, CMD_USAGE);
-	}
+	if (!dump_options_read(&options, argc, argv, &code))
+		return code;
 	while (!a.family)
 		as_sys_getrandom(&a.family, sizeof(a.family), 0);
-	dump_all(&a);
-	targets_fini(&a.all);
-	return fflush(stdout) == 0 ? a.code : CMD_NO_ANSWER;
+	ask_all(&a);
+	note_feeds(&a);
+	if (a.answers)
+		print_answers(&a);
+	release(&a);
+	return a.code;
 }

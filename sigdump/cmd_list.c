@@ -24,9 +24,9 @@ const struct opt_page cmd_list_page = {
 	.tool = "sigdump list",
 	.does = "the processes that have the library (root: everybody's)",
 	.usage = "[OPTIONS]",
-	.examples = "sigdump list            who can be asked for a dump?\n"
-		    "sigdump list --json     the same for a script\n"
-		    "sigdump status -p 4112  more about one of them\n",
+	.examples = "  sigdump list            who can be asked for a dump?\n"
+		    "  sigdump list --json     the same for a script\n"
+		    "  sigdump status -p 4112  more about one of them\n",
 	.options = list_options,
 };
 
@@ -40,9 +40,9 @@ const struct opt_page cmd_status_page = {
 	.tool = "sigdump status",
 	.does = "what the library does in a process: signal, feed, own cost",
 	.usage = "-p PID [OPTIONS]",
-	.examples = "sigdump status -p 4112          signal, feed path, last dump, own cost\n"
-		    "sigdump status -p thumbs        by name, if there is only one\n"
-		    "sigdump status -p 4112 --json   the same for a script\n",
+	.examples = "  sigdump status -p 4112          signal, feed path, last dump, own cost\n"
+		    "  sigdump status -p thumbs        by name, if there is only one\n"
+		    "  sigdump status -p 4112 --json   the same for a script\n",
 	.options = status_options,
 };
 

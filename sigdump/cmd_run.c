@@ -23,9 +23,9 @@ const struct opt_page cmd_run_page = {
 	.tool = "sigdump run",
 	.does = "start a program with libsigdump.so, by becoming it",
 	.usage = "[OPTIONS] -- COMMAND [ARG...]",
-	.examples = "sigdump run -- ./server -p 80           then: kill -USR1 PID, or sigdump dump -p PID\n"
-		    "sigdump run --feed /srv/feeds -- redis-server\n"
-		    "sigdump run --signal RTMIN+3 -- node app.js   (node uses SIGUSR1 itself)\n",
+	.examples = "  sigdump run -- ./server -p 80           then: kill -USR1 PID, or sigdump dump -p PID\n"
+		    "  sigdump run --feed /srv/feeds -- redis-server\n"
+		    "  sigdump run --signal RTMIN+3 -- node app.js   (node uses SIGUSR1 itself)\n",
 	.options = options,
 };
 

@@ -14,9 +14,9 @@ static const struct opt_page page = {
 		 "dump [-p PID... | -H HUB | -a] [OPTIONS]\n"
 		 "list [OPTIONS]\n"
 		 "status -p PID [OPTIONS]",
-	.examples = "sigdump run -- ./server -p 80     start a program with the library\n"
-		    "sigdump dump -p 4112              what is each of its threads doing?\n"
-		    "sigdump dump -H /dev/shm/app.hub  the same for a host and all its peers\n",
+	.examples = "  sigdump run -- ./server -p 80     start a program with the library\n"
+		    "  sigdump dump -p 4112              what is each of its threads doing?\n"
+		    "  sigdump dump -H /dev/shm/app.hub  the same for a host and all its peers\n",
 	.options = no_options,
 };
 

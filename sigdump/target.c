@@ -42,7 +42,8 @@ int target_init(struct target *t, pid_t pid, struct err *err)
 		target_fini(t);
 		return code;
 	}
-	const char *name = t->found.has_page ? t->found.page.name : t->stat.comm;
+	const char *said = t->found.has_page ? t->found.page.name : "";
+	const char *name = *said ? said : t->stat.comm;
 	text_printable(t->name, sizeof(t->name), name, strlen(name));
 	return 0;
 }

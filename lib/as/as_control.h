@@ -106,7 +106,7 @@ struct as_control {
 	_Atomic uint64_t family;    /* id that the dump shall carry; 0: no question open */
 	uint8_t reserved3[48];
 	/* texts, NUL padded; writer: the library, before D3, and sigdump_name() */
-	char name[AS_CONTROL_TEXT]; /* as registered, else comm */
+	char name[AS_CONTROL_TEXT]; /* as registered; "": it has not been */
 	char feed[AS_CONTROL_FEED]; /* path of the feed, "" before the first dump */
 };
 _Static_assert(offsetof(struct as_control, dumper) == 128, "control pages outlive builds");

@@ -22,7 +22,9 @@ struct dump {
 	const struct state_peer *peer; /* NULL: the host, or no hub */
 	const struct state_thread **thread; /* those with a stack, by stack and tid */
 	struct dump_stack *stack;
-	size_t stacks, captured, disturbed;
+	size_t stacks;
+	size_t threads, captured, disturbed; /* of the program; own: of our library */
+	size_t own;
 };
 
 static void find_role(struct dump *d)
@@ -48,7 +50,9 @@ static void count_threads(struct dump *d)
 	for (size_t i = 0; i < d->process->threads; i++) {
 		const struct state_thread *t = &d->process->thread[i];
 
-		d->captured += t->stack >= 0;
+		d->own += t->own;
+		d->threads += !t->own;
+		d->captured += !t->own && t->stack >= 0;
 		d->disturbed += t->disturbed;
 	}
 }
@@ -86,7 +90,7 @@ static int group_threads(struct dump *d)
 	if (!d->thread || !d->stack)
 		return -1;
 	for (size_t i = 0; i < d->process->threads; i++)
-		if (d->process->thread[i].stack >= 0)
+		if (d->process->thread[i].stack >= 0 && !d->process->thread[i].own)
 			d->thread[n++] = &d->process->thread[i];
 	qsort(d->thread, n, sizeof(*d->thread), by_stack);
 	for (size_t i = 0; i < n; i++) {
@@ -139,8 +143,7 @@ static void put_stack(const struct paper *p, const struct dump *d, const struct 
 		paper_put(p, " %s", units_span(age, s->blocked_us * 1000));
 	if (s->doing != THREAD_RUNNING && t->wait_text)
 		paper_put(p, " in %s", t->wait_text);
-	paper_put(p, "%s%s\n", t->disturbed ? "   (interrupted to be read)" : "",
-		  t->own ? "   (of libsigdump)" : "");
+	paper_put(p, "%s\n", t->disturbed ? "   (interrupted to be read)" : "");
 	report_frames(p, 6, &d->r->st->stack[s->index]);
 }
 
@@ -149,7 +152,7 @@ static void put_no_answers(const struct paper *p, const struct dump *d)
 	for (size_t i = 0; i < d->process->threads; i++) {
 		const struct state_thread *t = &d->process->thread[i];
 
-		if (t->stack >= 0)
+		if (t->stack >= 0 || t->own)
 			continue;
 		paper_put(p, "-   1 thread   %d \"%s\"   no answer (state %c)%s%s\n", t->tid,
 			  t->name ? t->name : "-", t->state, t->reason ? ": " : "",
@@ -160,8 +163,8 @@ static void put_no_answers(const struct paper *p, const struct dump *d)
 static void put_stacks(const struct paper *p, const struct dump *d)
 {
 	paper_ink(p, INK_BOLD, "%-*s", REPORT_COLUMN, "STACKS");
-	paper_put(p, "blocked first, then running, then idle; %zu of %zu threads answered\n",
-		  d->captured, d->process->threads);
+	paper_put(p, "blocked first, then running, then idle; %zu of %zu threads answered%s\n",
+		  d->captured, d->threads, d->own ? ", libsigdump's own left out" : "");
 	for (size_t i = 0; i < d->stacks; i++)
 		put_stack(p, d, &d->stack[i], (unsigned)i + 1);
 	put_no_answers(p, d);
@@ -182,8 +185,8 @@ static void put_title(const struct paper *p, const struct dump *d)
 		paper_put(p, "   %s%s", name, d->hub ? " (host)" : "");
 	paper_put(p, " pid %d   %s   %zu thread%s, %zu stack%s   %zu of %zu disturbed\n", d->process->pid,
 		  report_clock(at, st, d->process->dump_us ? d->process->dump_us : st->now_us, true),
-		  d->process->threads, d->process->threads == 1 ? "" : "s", d->stacks,
-		  d->stacks == 1 ? "" : "s", d->disturbed, d->process->threads);
+		  d->threads, d->threads == 1 ? "" : "s", d->stacks, d->stacks == 1 ? "" : "s",
+		  d->disturbed, d->threads);
 	if (!d->process->library)
 		paper_put(p, "          the library is not in it: looked at from outside\n");
 }
@@ -289,8 +292,9 @@ static void put_gauges(const struct paper *p, const struct dump *d)
 	paper_put(p, "rss %s", pr->rss_bytes >= 0 ? units_bytes(rss, (uint64_t)pr->rss_bytes) : "-");
 	if (pr->fds >= 0)
 		paper_put(p, "  fds %lld", (long long)pr->fds);
-	paper_put(p, "  threads %zu", pr->threads);
-	if (pr->feed)
+	paper_put(p, "  threads %zu", d->threads);
+	/* a look from outside that nobody wanted recorded was never more than memory */
+	if (pr->feed && strncmp(pr->feed, "/proc/self/fd/", 14) != 0)
 		paper_put(p, "   |   feed %s", pr->feed);
 	paper_put(p, "\n");
 }

@@ -24,7 +24,6 @@ PL_EXPORT int sigdump_api_name(const char *name)
 	as_fmt_str(&f, name);
 	as_fmt_init(&f, dump_state.page->name, sizeof(dump_state.page->name));
 	as_fmt_str(&f, name);
-	dump_state.named = true;
 	return 0;
 }
 

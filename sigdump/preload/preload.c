@@ -33,7 +33,6 @@
  */
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 
 #include "lib/as/as_sys.h"
 #include "sigdump/preload/as/dump.h"
@@ -64,7 +63,6 @@ __attribute__((constructor)) static void preload_start(int argc, char **argv, ch
 	if (dump_reserve() < 0 || !(dump_live = reserve_live()))
 		return;
 	pl_options_read(env);
-	as_sys_prctl(PR_GET_NAME, (long)dump_state.name, 0, 0, 0);
 	dump_state_adopt();
 	pl_action_install();
 	const int fd = dump_state_new_page();

@@ -44,14 +44,24 @@ equal "$("$SIGDUMP" list --json | jq -r --argjson p "$pid" '.processes[] | selec
 	'"dumper","SIGUSR1","library",0' "list --json"
 ok grep -q "^ *$pid  waits  .*dumper  *SIGUSR1  *library" <("$SIGDUMP" list)
 "$SIGDUMP" dump -p "$pid" >"$TMPDIR/text" || fail "dump"
-head -n 1 "$TMPDIR/text" | grep -q "waits pid $pid   .*4 threads" || fail "$(head -n 3 "$TMPDIR/text")"
-ok grep -q "$(feed_of "$pid")" "$TMPDIR/text"
+head -n 1 "$TMPDIR/text" | grep -q "^sigdump [0-9.]*   waits pid $pid   .*   4 threads, 2 stacks   0 of 4 disturbed" ||
+	fail "$(head -n 3 "$TMPDIR/text")"
+ok grep -q "wait_outermost .*waits.c:" "$TMPDIR/text"
+ok grep -q "feed $(feed_of "$pid")" "$TMPDIR/text"
+equal "$("$SIGDUMP" dump -j -p "$pid" | jq -r '.kind, (.processes[0].threads | length)' | tr '\n' ' ')" "report 5 " "json"
+# what is printed as records stands alone, although the dictionary was written for an earlier dump
+"$SIGDUMP" dump -f ndjson -p "$pid" -o "$TMPDIR/records" || fail "ndjson"
+scripts/check-feed "$TMPDIR/records" >/dev/null || fail "records against the schema"
+equal "$(select_records 'select(.t=="dump" or .t=="done") | .d' "$TMPDIR/records" | tr '\n' ' ')" "3 3 " "one dump"
+equal "$(grep -c "wait_outermost" <(frames_of "$TMPDIR/records"))" 3 "the dictionary is there"
+"$SIGDUMP" dump -f ndjson -p "$pid" -o "$TMPDIR/records" 2>/dev/null
+equal $? 3 "an existing file"
 # two that ask at once are answered by one dump or two, and both are told
 "$SIGDUMP" dump -q -p "$pid" >/dev/null & a=$!
 "$SIGDUMP" dump -q -p "$pid" >/dev/null & b=$!
 wait $a || fail "the first of two that ask"
 wait $b || fail "the second of two that ask"
-ok test "$(dumps_of "$pid")" -ge 2 -a "$(dumps_of "$pid")" -le 3
+ok test "$(dumps_of "$pid")" -ge 5 -a "$(dumps_of "$pid")" -le 6
 
 # stopped: its dumper cannot run, it is looked at from outside at once
 kill -STOP "$pid"

@@ -19,7 +19,9 @@ enum {
 	OUT = 32768,
 	TEXT = 16384,
 	HANDLER_STACK = 65536,
-	ANSWER_NS = 50000000, /* a running thread that does not answer within this is described */
+	ANSWER_NS = 50000000, /* how long a running thread is waited for when it is first asked */
+	ROUNDS = 3,
+	PAUSE_NS = 10000000, /* before the second round */
 };
 
 /* All memory of a dump; at most 1 MiB, mapped at start-up. */
@@ -30,7 +32,7 @@ struct work {
 	struct dump_feed feed;
 	uint64_t image;   /* whose feed and dictionaries these are */
 	pid_t looker;     /* thread that peek was prepared for; 0: not prepared */
-	pid_t tids[TIDS]; /* negative: was running, to be asked */
+	pid_t tids[TIDS]; /* negative: was running, to be asked; 0: told */
 	struct dump_shot shot[DUMP_SHOTS];
 	char out[OUT];
 	char text[TEXT];
@@ -247,43 +249,60 @@ static void look_at_threads(struct run *run)
 
 /* ---- threads that run ----------------------------------------------------------------------- */
 
-static void tell_running(struct run *run, const char *reason)
+/* Threads that are being asked at the same time. */
+struct batch {
+	struct dump_shot *shot[DUMP_SHOTS];
+	size_t at[DUMP_SHOTS]; /* place in work->tids */
+	unsigned n;
+};
+
+/* No answer: described in the last round, else left for the next. */
+static void no_answer(struct run *run, size_t at, bool last, const char *reason)
 {
+	if (!last)
+		return;
+	work->tids[at] = 0;
 	work->thread.frames = 0;
 	tell(run, &(struct as_record_how){ .captured = "proc", .reason = reason });
 }
 
-/* A last look may find it blocked after all; then nobody needs to be interrupted. */
-static struct dump_shot *ask_running(struct run *run, pid_t tid)
+/* A look first: it may be blocked after all, and then nobody needs to be interrupted. */
+static void ask_running(struct run *run, struct batch *b, size_t at, bool last)
 {
 	struct as_thread *t = &work->thread;
+	const pid_t tid = -work->tids[at];
 	const char *reason;
 
 	dump_step(AS_STEP_RUNNING, tid);
 	as_peek_thread(&work->peek, tid, t);
-	if (t->captured == AS_CAPTURED_GONE)
-		return NULL;
 	if (t->captured != AS_CAPTURED_RUNNING) {
-		tell_peeked(run);
-		return NULL;
+		work->tids[at] = 0;
+		if (t->captured != AS_CAPTURED_GONE)
+			tell_peeked(run);
+		return;
 	}
 	struct dump_shot *shot = dump_running_ask(work->peek.proc_fd, tid, &reason);
-	if (!shot)
-		tell_running(run, reason);
-	return shot;
+	if (!shot) {
+		no_answer(run, at, last, reason);
+		return;
+	}
+	b->shot[b->n] = shot;
+	b->at[b->n++] = at;
 }
 
-static void take_running(struct run *run, struct dump_shot *shot, uint64_t until_ns)
+static void take_running(struct run *run, struct dump_shot *shot, size_t at, bool last,
+			 uint64_t until_ns)
 {
 	struct as_thread *t = &work->thread;
 	struct as_regs regs;
 
 	const bool answered = dump_running_take(shot, until_ns);
-	as_peek_thread(&work->peek, shot->tid, t); /* its name and state */
+	as_peek_thread(&work->peek, -work->tids[at], t); /* its name and state */
 	if (!answered) {
-		tell_running(run, "running; it did not answer within 50 ms");
+		no_answer(run, at, last, "running; it did not answer in time");
 		return;
 	}
+	work->tids[at] = 0;
 	as_regs_of_signal(&regs, shot->greg);
 	as_peek_copy(&work->peek, &regs, shot->stack_addr, shot->stack, shot->stack_bytes, t);
 	dump_running_done(shot);
@@ -293,26 +312,47 @@ static void take_running(struct run *run, struct dump_shot *shot, uint64_t until
 }
 
 /* Some at a time, so that many which do not answer cost the time of one. */
+static void ask_round(struct run *run, unsigned round)
+{
+	const bool last = round == ROUNDS;
+	const uint64_t patience_ns = ANSWER_NS << 2 * (round - 1);
+
+	for (size_t i = 0; i < run->tids;) {
+		struct batch b = { .n = 0 };
+
+		for (; i < run->tids && b.n < DUMP_SHOTS; i++)
+			if (work->tids[i] < 0 && !late(run))
+				ask_running(run, &b, i, last);
+		uint64_t until = as_sys_clock_ns(CLOCK_MONOTONIC) + patience_ns;
+		until = until < run->until_ns ? until : run->until_ns;
+		for (unsigned k = 0; k < b.n; k++)
+			take_running(run, b.shot[k], b.at[k], last, until);
+	}
+}
+
+static bool any_left(const struct run *run)
+{
+	for (size_t i = 0; i < run->tids; i++)
+		if (work->tids[i] < 0)
+			return true;
+	return false;
+}
+
+/*
+ * A thread that waits for a CPU, or is being born with its signals blocked, may answer later: each
+ * round is four times as patient, and on an idle machine the first one has them all.
+ */
 static void ask_threads(struct run *run)
 {
-	size_t i = 0;
+	for (unsigned round = 1; round <= ROUNDS && any_left(run) && !late(run); round++) {
+		const struct timespec pause = { 0, round == 1 ? 0 : PAUSE_NS << 2 * (round - 2) };
 
-	while (i < run->tids) {
-		struct dump_shot *shot[DUMP_SHOTS];
-		unsigned n = 0;
-
-		for (; i < run->tids && n < DUMP_SHOTS; i++) {
-			if (work->tids[i] >= 0)
-				continue;
-			if (late(run))
-				tell_skipped(run, -work->tids[i]);
-			else if ((shot[n] = ask_running(run, -work->tids[i])))
-				n++;
-		}
-		const uint64_t until = as_sys_clock_ns(CLOCK_MONOTONIC) + ANSWER_NS;
-		for (unsigned k = 0; k < n; k++)
-			take_running(run, shot[k], until);
+		as_sys_poll(NULL, 0, &pause);
+		ask_round(run, round);
 	}
+	for (size_t i = 0; i < run->tids; i++)
+		if (work->tids[i] < 0)
+			tell_skipped(run, -work->tids[i]);
 }
 
 /* ---- one dump ------------------------------------------------------------------------------- */
@@ -324,7 +364,7 @@ static void write_dump(struct run *run)
 
 	run->from = r->json.written + r->json.len;
 	as_record_dump(r, &work->peek, run->family, why[run->request->why], run->request->sender,
-		       dump_state.named ? dump_state.name : NULL);
+		       dump_state.name[0] ? dump_state.name : NULL);
 	dump_step(AS_STEP_LOOK1, 0);
 	dump_hub_look(r, 1, run->until_ns);
 	as_json_flush(&r->json);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/as/as_fmt.h"
+#include "lib/as/as_io.h"
 #include "lib/as/as_sys.h"
 #include "sigdump/preload/as/dump_feed.h"
 #include "sigdump/preload/as/dump_state.h"
@@ -49,9 +50,14 @@ static int open_directory(char *path, int extra_flags)
 /* COMM-PID-RANDOM.ndjson */
 static void append_name(struct as_fmt *path)
 {
-	char random[AS_FMT_HEX];
+	char random[AS_FMT_HEX], comm[AS_CONTROL_TEXT];
+	const char *name = dump_state.name;
 
-	for (const char *c = dump_state.name; *c; c++)
+	if (!*name) {
+		as_io_read_file(AT_FDCWD, "/proc/self/comm", comm, sizeof(comm));
+		name = comm;
+	}
+	for (const char *c = name; *c && *c != '\n'; c++)
 		as_fmt_char(path, *c == '/' || (unsigned char)*c <= ' ' ? '_' : *c);
 	as_fmt_char(path, '-');
 	as_fmt_u64(path, (uint64_t)dump_state.pid);

@@ -99,8 +99,7 @@ struct dump_state {
 	struct as_control spare;
 	struct dump_hub hub[SIGDUMP_HUBS];
 	_Atomic int32_t child[SIGDUMP_CHILDREN]; /* pid, 0 free */
-	char name[AS_CONTROL_TEXT]; /* comm at start, or what the program said */
-	bool named;                 /* it said so */
+	char name[AS_CONTROL_TEXT]; /* what the program calls itself; "": it has not said */
 };
 
 #pragma GCC visibility push(hidden) /* reached without the global offset table */

@@ -229,7 +229,10 @@ static void look_at_page(void)
 	const int32_t asker = atomic_load_explicit(&page->asker, memory_order_relaxed);
 	/* relaxed: from here on a new question has its own */
 	const uint64_t family = atomic_exchange_explicit(&page->family, 0, memory_order_relaxed);
-	dump_run(&(struct dump_request){ .why = DUMP_WHY_CONTROL, .sender = asker, .family = family });
+	/* asked by a tool and once more by a parent: one dump of a family is enough */
+	if (!family || family != page->dump_family)
+		dump_run(&(struct dump_request){
+			.why = DUMP_WHY_CONTROL, .sender = asker, .family = family });
 	/* release D2: the dump is in the feed and its numbers in the page */
 	atomic_store_explicit(&page->answered, asked, memory_order_release);
 	as_sys_futex(&page->answered, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);

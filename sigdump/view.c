@@ -1,0 +1,192 @@
+#include "sigdump/view.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/report/report.h"
+#include "lib/state/source.h"
+#include "lib/state/symbolize.h"
+
+enum { COLUMNS = 100 };
+
+/* ---- records ----------------------------------------------------------------------------------- */
+
+/* Lines before the part are wanted if they are the first one, or dictionary. */
+static bool stands_before(const char *line, uint64_t at)
+{
+	static const char module[] = "{\"v\":1,\"t\":\"module\"", stack[] = "{\"v\":1,\"t\":\"stack\"";
+
+	return at == 0 || strncmp(line, module, sizeof(module) - 1) == 0 ||
+	       strncmp(line, stack, sizeof(stack) - 1) == 0;
+}
+
+static int copy_part(FILE *out, const struct view_part *part, struct err *err)
+{
+	FREES char *line = NULL;
+	size_t room = 0;
+	uint64_t at = 0;
+	ssize_t n;
+	FCLOSES FILE *f = fopen(part->path, "re");
+
+	if (!f)
+		return err_set(err, -errno, "%s: cannot be read (%m)", part->path);
+	while (at < part->to && (n = getline(&line, &room, f)) > 0) {
+		if (at >= part->from || stands_before(line, at))
+			fwrite(line, 1, (size_t)n, out);
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
+int view_records(FILE *out, const struct view_part *parts, size_t n, struct err *err)
+{
+	int code = 0;
+
+	for (size_t i = 0; !code && i < n; i++)
+		code = copy_part(out, &parts[i], err);
+	return code;
+}
+
+/* ---- text and JSON ----------------------------------------------------------------------------- */
+
+static bool is_colored(FILE *out, const struct dump_options *o)
+{
+	const char *no = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE");
+	const char *term = getenv("TERM");
+
+	if (o->color != DUMP_COLOR_AUTO)
+		return o->color == DUMP_COLOR_ALWAYS;
+	if (no && *no)
+		return false;
+	if (force && *force && strcmp(force, "0") != 0)
+		return true;
+	return isatty(fileno(out)) && term && strcmp(term, "dumb") != 0;
+}
+
+static struct paper paper_for(FILE *out, const struct dump_options *o)
+{
+	struct paper p = { .out = out,
+			   .columns = COLUMNS,
+			   .color = is_colored(out, o),
+			   .ascii = o->ascii,
+			   .verbose = o->verbose };
+	struct winsize size;
+
+	if (isatty(fileno(out)) && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col)
+		p.columns = size.ws_col;
+	return p;
+}
+
+/* All states of the feeds go before the judge; the last one is what is shown. */
+static int read_states(struct source *src, struct judge *judge, struct state *last, struct err *err)
+{
+	struct state st;
+	int more;
+
+	state_init(last);
+	while ((more = source_next(src, &st, err)) == 1) {
+		if (judge_look(judge, &st))
+			more = err_set(err, -ENOMEM, "out of memory");
+		state_fini(last);
+		*last = st;
+		if (more < 0)
+			break;
+	}
+	return more;
+}
+
+static int print_json(FILE *out, const struct report *r, struct err *err)
+{
+	json_t *o = report_json(r);
+	const int failed = !o || json_dumpf(o, out, JSON_COMPACT) || putc('\n', out) < 0;
+
+	json_decref(o);
+	return failed ? err_set(err, -EIO, "the report cannot be written (%m)") : 0;
+}
+
+static void print_text(FILE *out, const struct report *r, uint64_t family,
+		       const struct dump_options *o)
+{
+	const struct paper p = paper_for(out, o);
+	size_t shown = 0;
+
+	for (size_t i = 0; i < r->st->processes; i++) {
+		if (r->st->process[i].family != family)
+			continue;
+		if (shown++)
+			putc('\n', out);
+		report_dump(&p, r, &r->st->process[i]);
+	}
+}
+
+static int print(FILE *out, struct state *st, struct judge *judge, uint64_t family,
+		 const struct dump_options *o, struct err *err)
+{
+	struct report r = { .st = st, .findings = judge_findings(judge) };
+
+	if (report_begin(&r))
+		return err_set(err, -ENOMEM, "out of memory");
+	int code = 0;
+	if (o->format == DUMP_JSON)
+		code = print_json(out, &r, err);
+	else
+		print_text(out, &r, family, o);
+	report_end(&r);
+	return code;
+}
+
+static int name_frames(struct state *st, struct sym_cache *cache, const struct dump_options *o)
+{
+	const int code = state_symbolize(st, cache, NULL);
+
+	for (size_t i = 0; !o->quiet && i < sym_warnings(cache); i++)
+		err_print(stderr, "sigdump", "warning", sym_warning(cache, i));
+	return code;
+}
+
+static int judge_and_print(FILE *out, struct source *src, struct sym_cache *cache, uint64_t family,
+			   const struct dump_options *o, struct err *err)
+{
+	struct state last;
+	struct judge *judge = judge_create(NULL);
+
+	if (!judge)
+		return err_set(err, -ENOMEM, "out of memory");
+	int code = read_states(src, judge, &last, err);
+	if (!code && name_frames(&last, cache, o))
+		code = err_set(err, -ENOMEM, "out of memory");
+	if (!code)
+		code = print(out, &last, judge, family, o, err);
+	state_fini(&last);
+	judge_destroy(judge);
+	return code;
+}
+
+int view_processes(FILE *out, const struct view_part *parts, size_t n, uint64_t family,
+		   const struct dump_options *o, struct err *err)
+{
+	const struct sym_options symbols = { .sysroot = o->sysroot,
+					     .debug_dir = o->debug_dir,
+					     .no_symbols = o->no_symbols };
+	const struct source_options options = { .stacks = true };
+	FREES const char **paths = calloc(n + 1, sizeof(*paths));
+	struct sym_cache *cache = NULL;
+	struct source *src = NULL;
+
+	if (!paths)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		paths[i] = parts[i].path;
+	int code = sym_create(&symbols, &cache, err);
+	if (!code)
+		code = source_open_paths(paths, &options, &src, err);
+	if (!code)
+		code = judge_and_print(out, src, cache, family, o, err);
+	source_close(src);
+	sym_destroy(cache);
+	return code;
+}
