@@ -82,6 +82,7 @@ struct candidate *candidate_of_hub(struct candidates *out, const struct scene_hu
 	struct candidate *c = candidate_add(out, place_of_hub(hub, kind, what));
 
 	c->now_us = hub->now_us;
+	c->from_file = hub->h->source == STATE_HUB_FILE;
 	c->where.hub = hub->name;
 	c->place_text = hub->name;
 	return c;
@@ -93,6 +94,7 @@ struct candidate *candidate_of_peer(struct candidates *out, const struct scene_p
 	struct candidate *c = candidate_add(out, place_of_peer(peer, what));
 
 	c->now_us = peer->now_us;
+	c->from_file = peer->hub->h->source == STATE_HUB_FILE;
 	c->where.hub = peer->hub->name;
 	c->where.name = peer->name;
 	c->where.peer = peer->p->id;

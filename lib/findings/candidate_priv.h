@@ -77,6 +77,7 @@ struct candidate {
 	unsigned rank;          /* of the rule: its place in rules_all() */
 	struct place place;
 	enum proof proof;
+	bool from_file;         /* from a hub file: without threads and bells */
 	uint64_t now_us;        /* the moment that the evidence describes */
 	uint64_t since_us;      /* the age that the state itself proves; 0: none */
 	uint64_t dwell_us;      /* 0: the rule's */

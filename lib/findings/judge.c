@@ -185,12 +185,31 @@ static bool is_due(const struct track *t, const struct candidate *c, uint64_t he
 	}
 }
 
-/* What is shown follows the candidate, but a suspicion never overwrites what was confirmed. */
-static void show(struct track *t, const struct candidate *c, uint64_t held_us)
+/* The candidate tells less than what is shown of the same episode: a suspicion of what was
+ * confirmed, or a file of what was seen at the running process. */
+static bool knows_less(const struct track *t, const struct candidate *c)
+{
+	if (t->confirmed && c->proof == PROOF_NONE)
+		return true;
+	return t->samples > 1 && c->from_file && !t->c.from_file;
+}
+
+/* The thread that was shown, in this state: as last seen is good enough to show its stack again. */
+static int find_stack(const struct state *st, const struct finding_where *where)
+{
+	const struct state_process *p = where->pid > 0 ? state_find_process(st, where->pid, 0) : NULL;
+	const struct state_thread *t = p ? state_find_thread(p, where->tid) : NULL;
+
+	return t && t->stack >= 0 && (size_t)t->stack < st->stacks ? t->stack : -1;
+}
+
+static void show(struct track *t, const struct candidate *c, const struct state *st, uint64_t held_us)
 {
 	if (!t->confirmed && t->times)
 		return;
-	if (!t->confirmed || c->proof != PROOF_NONE)
+	if (knows_less(t, c))
+		t->c.where.stack = find_stack(st, &t->c.where);
+	else
 		t->c = *c;
 	t->shown_begin_us = t->begin_us;
 	t->shown_held_us = held_us;
@@ -216,7 +235,7 @@ static void see(const struct judge *judge, struct track *t, const struct candida
 
 	if (is_due(t, c, held_us, st->single_moment))
 		confirm(t, st->single_moment);
-	show(t, c, held_us);
+	show(t, c, st, held_us);
 }
 
 /* ---- the next page -------------------------------------------------------------------------- */

@@ -155,6 +155,7 @@ static void report_cycle(const struct graph *g, struct knot *k, struct candidate
 	const char *name = first->peer->name;
 
 	c->place.kind = PLACE_TABLES;
+	c->now_us = g->hub->now_us;
 	c->since_us = since;
 	c->fingerprint = fingerprint;
 	candidate_stack(out, c, g->hub->st, first->peer->end[HUB_RECV].consumer.thread);

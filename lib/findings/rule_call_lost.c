@@ -134,6 +134,7 @@ static void report(const struct lost *l, struct candidates *out)
 	const struct scene_end *end = &l->peer->end[l->by_host ? HUB_RECV : HUB_SEND];
 
 	c->place.kind = PLACE_TABLES;
+	c->now_us = l->peer->hub->now_us;
 	c->since_us = l->oldest->started_us;
 	c->fingerprint = l->oldest->id;
 	if (l->how == LOST_UNSURE) { /* the same place as "never enqueued": it stays as it was */

@@ -43,6 +43,7 @@ static void describe(struct candidates *out, struct candidate *c, const char *ca
 					  span(out, scene_age(hub->now_us, oldest->started_us)))
 				   : "";
 
+	c->now_us = hub->now_us;
 	c->since_us = oldest ? oldest->started_us : 0;
 	c->sentence = text(out, "%s cannot call %s any more: %u calls pending (limit %u) and none answered "
 				"for {held}",

@@ -24,7 +24,7 @@ static bool is_stuck(const struct scene_end *end, uint64_t sent_us)
 {
 	const struct state_ring *r = end->ring;
 
-	if (!sent_us || end->full || scene_age(end->peer->now_us, sent_us) < PUBLISHES_WITHIN_US)
+	if (!sent_us || end->full || scene_age(end->hub->now_us, sent_us) < PUBLISHES_WITHIN_US)
 		return false;
 	if (!r->waiting)
 		return true;
@@ -110,6 +110,7 @@ static void report(const struct scene_end *end, const struct stuck *s, struct ca
 					      : "";
 
 	c->place.kind = PLACE_TABLES;
+	c->now_us = end->hub->now_us;
 	c->since_us = s->oldest_us;
 	c->fingerprint = slot ? slot->generation : s->oldest_us;
 	c->where.class_bytes = s->class_bytes;

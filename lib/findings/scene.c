@@ -54,7 +54,7 @@ static uint64_t last_sign(const struct state_hub *h)
 
 static uint64_t hub_clock(const struct state *st, const struct state_hub *h, bool ended)
 {
-	const uint64_t seen = h->seen_us ? h->seen_us : st->now_us;
+	const uint64_t seen = h->tables_us ? h->tables_us : h->seen_us ? h->seen_us : st->now_us;
 
 	if (!ended)
 		return seen;
@@ -243,7 +243,7 @@ static void build_peer(struct scene_hub *hub, struct scene_peer *peer, const str
 	*peer = (struct scene_peer){ .hub = hub, .p = p, .name = p->name ? p->name : "peer" };
 	peer->looked_at = !p->carried && !hub->h->damage;
 	peer->living = is_living(peer);
-	peer->now_us = hub->now_us;
+	peer->now_us = hub->ended || !p->seen_us ? hub->now_us : p->seen_us;
 	if (hub->ended && p->died_us && p->died_us < peer->now_us)
 		peer->now_us = p->died_us;
 	peer->usable = peer->looked_at && peer->living && !hub->h->stopping &&

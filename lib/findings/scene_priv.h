@@ -3,7 +3,8 @@
  * that two rules never disagree about what "asleep" or "full" means.
  *
  * Moments
- *	The clock of a hub is the moment its look describes. When its host is dead, nobody can
+ *	The clock of a hub is the moment its look describes; of a peer, the moment in which it
+ *	was seen itself: looks of a family may lie apart. When its host is dead, nobody can
  *	move any more and what the system says about its processes is their end, not their
  *	trouble: the clock then stands at the last sign of life in the file, and peers that
  *	died together with the host count as alive.
@@ -62,7 +63,7 @@ struct scene_peer {
 	bool looked_at;          /* not carried, in a hub that can be believed */
 	bool living;             /* at the moment of the hub's clock */
 	bool usable;             /* attached, living, looked at, not on its way out */
-	uint64_t now_us;         /* the hub's clock, or its death if it died with the hub */
+	uint64_t now_us;         /* its own clock; its death if it died with the hub */
 	struct scene_end end[2]; /* HUB_RECV, HUB_SEND */
 };
 

@@ -70,6 +70,16 @@ const char *report_age(char buf[UNITS_TEXT], uint64_t now_us, uint64_t us)
 	return units_span(buf, us < now_us ? (now_us - us) * 1000 : 0);
 }
 
+uint64_t report_hub_now(const struct state_hub *hub)
+{
+	return hub->tables_us ? hub->tables_us : hub->seen_us;
+}
+
+uint64_t report_peer_now(const struct state_hub *hub, const struct state_peer *peer)
+{
+	return peer->seen_us ? peer->seen_us : hub->seen_us;
+}
+
 /* ---- findings ------------------------------------------------------------------------------- */
 
 const char *report_base_name(const char *path)

@@ -180,6 +180,7 @@ static json_t *ring_json(const struct report *r, const struct state_hub *hub,
 {
 	const struct state_ring *ring = &peer->ring[dir];
 	const uint32_t flag = dir == HUB_RECV ? peer->flag : peer->host_flag;
+	const uint64_t now = report_peer_now(hub, peer);
 	const bool waits = ring->waiting && ring->oldest.is_there && ring->oldest.time_us;
 	json_t *o = json_object();
 
@@ -196,7 +197,7 @@ static json_t *ring_json(const struct report *r, const struct state_hub *hub,
 	set(o, "bells", counter(ring->bells));
 	set(o, "sending_tid", number_or_null(ring->sending_tid, ring->sending_tid));
 	set(o, "oldest_seconds",
-	    waits ? seconds(hub->seen_us > ring->oldest.time_us ? hub->seen_us - ring->oldest.time_us : 0)
+	    waits ? seconds(now > ring->oldest.time_us ? now - ring->oldest.time_us : 0)
 		  : json_null());
 	set(o, "damage", text_or_null(ring->damage));
 	return o;

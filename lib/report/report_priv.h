@@ -16,6 +16,10 @@ const char *report_rfc3339(char buf[REPORT_TIME], const struct state *st, uint64
 /* "8.4 s" since `us` at the state's moment; "-" when not known. */
 const char *report_age(char buf[UNITS_TEXT], uint64_t now_us, uint64_t us);
 
+/* The moment in which the tables of a hub, and the rings of a peer, were seen. */
+uint64_t report_hub_now(const struct state_hub *hub);
+uint64_t report_peer_now(const struct state_hub *hub, const struct state_peer *peer);
+
 /* The confirmed (else suspected) finding about a ring of a peer, the gravest; NULL. dir -1: about
  * the peer as a whole. */
 const struct finding *report_finding_at(const struct report *r, const struct state_hub *hub,

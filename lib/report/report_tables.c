@@ -57,7 +57,7 @@ static void put_ring(const struct paper *p, const struct state_hub *hub, const s
 	const struct state_ring *r = &row->peer->ring[row->dir];
 	const uint32_t flag = row->dir == HUB_RECV ? row->peer->flag : row->peer->host_flag;
 	char peer[HUB_NAME + 16], bell[UNITS_TEXT], age[UNITS_TEXT];
-	const uint64_t now = hub->seen_us;
+	const uint64_t now = report_peer_now(hub, row->peer);
 
 	snprintf(peer, sizeof(peer), "%s(%u)", row->peer->name ? row->peer->name : "peer", row->peer->id);
 	put_row_mark(p, row->f);
@@ -215,7 +215,7 @@ static void put_class(const struct paper *p, const struct report *r, const struc
 	paper_put(p, "%-5s  %5u  %5u  %5u  %6u  %5u  %4u  %7s  ", units_class(size, k->bytes), k->slots,
 		  k->count[HUB_SLOT_FREE], k->count[HUB_SLOT_ALLOCATED], k->count[HUB_SLOT_IN_FLIGHT],
 		  k->count[HUB_SLOT_HELD], report_dead_slots(hub, k),
-		  report_age(age, hub->seen_us, report_oldest_slot(k)));
+		  report_age(age, report_hub_now(hub), report_oldest_slot(k)));
 	put_owners(p, hub, k);
 }
 
@@ -258,7 +258,7 @@ void report_calls(const struct paper *p, const struct state_hub *hub)
 	put_block(p, "CALLS");
 	paper_put(p, "%u of %u pending", hub->calls_pending, hub->calls_max);
 	if (oldest)
-		paper_put(p, ", oldest %s", report_age(age, hub->seen_us, oldest));
+		paper_put(p, ", oldest %s", report_age(age, report_hub_now(hub), oldest));
 }
 
 /* ---- PROCESSES, THREADS --------------------------------------------------------------------- */

@@ -172,7 +172,7 @@ static int merge_peers(struct state *st, struct state_hub *into, const struct st
 		}
 		const bool fresher = theirs->carried != ours->carried
 					     ? ours->carried
-					     : from->seen_us > into->seen_us;
+					     : theirs->seen_us > ours->seen_us;
 
 		merge_peer(ours, theirs, fresher);
 	}
@@ -215,6 +215,7 @@ static void merge_tables(struct state_hub *into, const struct state_hub *from)
 	into->slots_listed = from->slots_listed;
 	into->call = from->call;
 	into->calls = from->calls;
+	into->tables_us = from->tables_us;
 	into->carried = true;
 }
 
@@ -245,8 +246,21 @@ static int merge_hub(struct state *st, size_t i, size_t j)
 	return 0;
 }
 
+/* Looks of a family may lie seconds apart where its processes wait for a CPU to write theirs:
+ * each peer keeps the moment in which it was seen, else its messages look older than they are. */
+static void note_moments(struct state_hub *hub)
+{
+	if (!hub->tables_us)
+		hub->tables_us = hub->seen_us;
+	for (size_t i = 0; i < hub->peers; i++)
+		if (!hub->peer[i].seen_us)
+			hub->peer[i].seen_us = hub->seen_us;
+}
+
 static int join_hubs(struct state *st)
 {
+	for (size_t i = 0; i < st->hubs; i++)
+		note_moments(&st->hub[i]);
 	for (size_t i = 0; i < st->hubs; i++) {
 		for (size_t j = i + 1; j < st->hubs;) {
 			if (!is_same_hub(&st->hub[i], &st->hub[j])) {

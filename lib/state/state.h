@@ -90,6 +90,7 @@ struct state_peer {
 	uint64_t alloc_failed, host_alloc_failed, handled;
 	struct state_ring ring[2];    /* HUB_RECV, HUB_SEND */
 	int process;                  /* index into state->process, -1: not seen */
+	uint64_t seen_us;             /* when it was read; 0: with its hub (state_join() sets it) */
 	bool carried;                 /* not looked at in this moment: as last seen */
 };
 
@@ -136,7 +137,8 @@ struct state_hub {
 	const char *path;
 	uint64_t id;             /* random, one per hub */
 	enum state_source source;
-	uint64_t seen_us;        /* when it was read */
+	uint64_t seen_us;        /* when it was read; of several looks the last */
+	uint64_t tables_us;      /* when classes, slots, calls were; 0: with it (as above) */
 	uint32_t file_version;
 	const char *writer;
 	uint64_t created_us, file_bytes, last_alive_us;

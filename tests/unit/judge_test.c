@@ -150,6 +150,47 @@ TEST(what_was_not_looked_at_stays_as_it_was)
 	judge_destroy(judge);
 }
 
+static void blocked(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	const char *const frames[] = { "read", "load_page", "on_page", "main", NULL };
+
+	(void)hub;
+	build_blocked(st, p, 3 + at);
+	build_loop(st, p)->stack = build_stack(st, frames);
+	state_join(st);
+}
+
+/* What a hub file tells in the end, beside feeds: processes as they were last seen. */
+static struct state *file_beside_feeds(double at)
+{
+	struct state *st = rule_state(at, blocked);
+	const size_t processes = st->processes;
+
+	build_as_file(st);
+	st->single_moment = false;
+	st->processes = processes;
+	for (size_t i = 0; i < processes; i++)
+		st->process[i].carried = true;
+	return st;
+}
+
+TEST(a_file_that_knows_less_does_not_replace_the_evidence_of_a_dump)
+{
+	struct judge *judge = judge_create(NULL);
+
+	look(judge, rule_state(0, blocked));
+	look(judge, rule_state(1, blocked));
+	look(judge, file_beside_feeds(2));
+	T_EQ(state_of(judge), FINDING_CONFIRMED);
+	const struct finding *f = judge_findings(judge)->list[0];
+
+	T_HAS(f->sentence, "blocked in read on pipe:[1234] in its handler of method 5 for 4.9 s");
+	T_HAS(f->evidence_text, "tid 4003 in read on pipe:[1234] (stack S1)");
+	T_STR(f->where.site, "load_page main.c:10");
+	T_EQ(f->samples, 3);
+	judge_destroy(judge);
+}
+
 TEST(the_dwell_can_be_set_by_rule)
 {
 	struct judge_options options = { 0 };
@@ -360,11 +401,13 @@ static void shift_all(struct state *st)
 
 	st->now_us += SHIFT_US;
 	shift(&h->seen_us);
+	shift(&h->tables_us);
 	shift(&h->created_us);
 	shift(&h->last_alive_us);
 	for (size_t i = 0; i < h->peers; i++) {
 		struct state_peer *p = &h->peer[i];
 
+		shift(&p->seen_us);
 		shift(&p->started_us);
 		shift(&p->died_us);
 		shift(&p->beat.since_us);

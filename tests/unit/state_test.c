@@ -153,6 +153,28 @@ TEST(bell_bytes_are_taken_over_only_if_the_ring_stood_still)
 	state_fini(&st);
 }
 
+TEST(each_peer_keeps_the_moment_in_which_it_was_seen)
+{
+	state_init(&st);
+	struct state_hub *host = hub_of(7, 1000);
+
+	host->klass = arena_take(&st.arena, sizeof(*host->klass));
+	host->classes = 1;
+	peer_at(host, 1, 20, 20, -1);
+	peer_at(host, 3, 10, 4, -1);
+	peer_at(host, 4, 5, 5, -1);
+	peer_at(hub_of(7, 5000), 3, 11, 11, 0);
+	peer_at(hub_of(7, 3000), 4, 6, 6, 0); /* fresher than the host's, though not than peer 3's */
+	T_EQ(state_join(&st), 0);
+	T_EQ(st.hub[0].seen_us, 5000);
+	T_EQ(st.hub[0].tables_us, 1000);
+	T_EQ(state_find_peer(&st.hub[0], 1)->seen_us, 1000);
+	T_EQ(state_find_peer(&st.hub[0], 3)->seen_us, 5000);
+	T_EQ(state_find_peer(&st.hub[0], 4)->seen_us, 3000);
+	T_EQ(state_find_peer(&st.hub[0], 4)->ring[HUB_RECV].head, 6);
+	state_fini(&st);
+}
+
 TEST(a_carried_peer_never_wins_over_one_that_was_looked_at)
 {
 	state_init(&st);
