@@ -1,145 +1,172 @@
 /*
- * role - one consumer role per ring, handed over among calling threads and the event thread.
+ * role - one consumer role per ring, between calling threads and the event thread.
  *
- * A calling thread takes the role if it is free, delivers others' replies, and when its own
- * reply has come it hands the role to one caller that still waits, or back to the event thread,
- * before it lets go. A ring with an announcement then always has exactly one sleeper that is
- * responsible for it. Leaving without handing over is how the original hung: the bell rang for
- * an end at which nobody slept any more.
+ * The protocol of lib/hub/hub_role.c and hub_event.c, labels R1 and A1. While the role is free
+ * the event thread stands in: the announcement is set and the bell is armed, one-shot, in its
+ * epoll set. A calling thread takes a free role, delivers what comes (others' answers too), and
+ * sleeps on the bell itself after disarming it. Leaving, it announces, looks once more, lets the
+ * role go, and then looks whether the bell has to be armed again. The event thread, told by the
+ * one-shot, marks the bell as no longer armed and then looks at the role. Nobody drains the bell
+ * without the role. A caller without the role sleeps on a word of its own until whoever delivers
+ * wakes it.
  *
- * A caller without the role sleeps on a private word of its own; the holder of the role sleeps
- * on the bell. Taking the role, answering and handing over happen under the private lock.
+ * Leaving without handing over is how the original hung: the bell rang for an end at which
+ * nobody slept any more.
  *
- * Checked: all callers get their replies, in whatever order the replies come.
+ * Checked: every answer reaches its caller and every notification is taken, in whatever order
+ * they come, also when no caller waits.
  *
  * variant: fine
  * variant: LEAVE_WITHOUT_HANDOVER must-fail
- * variant: HANDOVER_WITHOUT_WAKE must-fail
- * variant: HANDOVER_TO_ANSWERED must-fail
+ * variant: LEAVE_WITHOUT_ARMING must-fail
+ * variant: LEAVE_WITHOUT_SECOND_LOOK must-fail
+ * variant: ARM_BEFORE_LETTING_GO must-fail
+ * variant: DRAIN_WITHOUT_ROLE must-fail
+ * variant: SLEEP_WITHOUT_ANNOUNCING must-fail
  */
-#define CALLERS 3
-#define EVENT   CALLERS          /* the event thread as holder */
+#define CALLERS 2
+#define NOTES   2
+#define TOTAL   (CALLERS + NOTES)
+#define NOTE    CALLERS          /* in the ring: whose answer, or a notification */
 
-byte holder = EVENT;
-chan ring = [CALLERS] of { byte };   /* replies in the ring: whose */
-bool called[CALLERS], answered[CALLERS], gone[CALLERS];
-bool woken[CALLERS + 1];         /* private words */
-bool announced, bell;
-byte answers;
+#define FREE    0
+#define EVENT   9
 
-/* the peer answers the calls in any order */
+byte role = FREE;                /* else caller + 1, or EVENT */
+bool announced = true, armed = true;
+bool bell;
+chan ring = [TOTAL] of { byte };
+bool called[CALLERS], answered[CALLERS];
+byte taken;
+
+#define EMPTY   (len(ring) == 0)
+
 active proctype peer() {
-	byte n = 0, i;
+	byte notes = 0, i;
 	bool sent[CALLERS];
 	do
-	:: n == CALLERS -> break
-	:: n < CALLERS ->
+	:: notes == NOTES && sent[0] && sent[1] -> break
+	:: else ->
 		if
-		:: called[0] && !sent[0] -> i = 0
-		:: called[1] && !sent[1] -> i = 1
-		:: called[2] && !sent[2] -> i = 2
+		:: notes < NOTES -> notes++; i = NOTE
+		:: called[0] && !sent[0] -> sent[0] = true; i = 0
+		:: called[1] && !sent[1] -> sent[1] = true; i = 1
 		fi;
-		sent[i] = true;
-		n++;
-		ring!i;
-		atomic {
+		ring!i;                        /* publish */
+		atomic {                       /* exchange the announcement, ring a sleeper */
 			if
-			:: announced -> announced = false; bell = true
-			:: else
+			:: announced -> announced = false; i = 1
+			:: else -> i = 0
 			fi
-		}
+		};
+		if
+		:: i == 1 -> bell = true
+		:: else
+		fi
 	od
 }
 
-/* one turn of the holder: deliver what is there, or sleep on the bell */
-inline drain_or_sleep() {
-	if
-	:: atomic { ring?whose -> answered[whose] = true; woken[whose] = true }
-	:: len(ring) == 0 ->
-		announced = true;
+inline take_all() {
+	do
+	:: atomic { ring?whose ->
+		taken++;
 		if
-		:: len(ring) > 0 -> announced = false
-		:: len(ring) == 0 -> bell; bell = false
+		:: whose < CALLERS -> answered[whose] = true
+		:: else
 		fi
+	   }
+	:: EMPTY -> break
+	od
+}
+
+inline arm() {
+	if
+	:: armed
+	:: else -> armed = true
 	fi
 }
 
-/* under the private lock: to a caller that still waits, else to the event thread */
 inline leave() {
-	atomic {
-		gone[me] = true;
-		if
-		:: holder == me ->
 #ifdef LEAVE_WITHOUT_HANDOVER
-			holder = me            /* the role stays with one who is gone */
+	role = FREE
 #else
-			if
-#ifdef HANDOVER_TO_ANSWERED
-			:: called[0] && !gone[0] -> holder = 0
-			:: called[1] && !gone[1] -> holder = 1
-			:: called[2] && !gone[2] -> holder = 2
+	do
+	:: announced = true;
+#ifdef LEAVE_WITHOUT_SECOND_LOOK
+	   break
 #else
-			:: called[0] && !answered[0] -> holder = 0
-			:: called[1] && !answered[1] -> holder = 1
-			:: called[2] && !answered[2] -> holder = 2
+	   if
+	   :: EMPTY -> break
+	   :: else -> announced = false; take_all()
+	   fi
 #endif
-			:: else -> holder = EVENT
-			fi;
-#ifndef HANDOVER_WITHOUT_WAKE
-			woken[holder] = true
+	od;
+#ifdef ARM_BEFORE_LETTING_GO
+	arm();
+	role = FREE
+#else
+	role = FREE;
+#ifndef LEAVE_WITHOUT_ARMING
+	arm()
 #endif
 #endif
-		:: else
-		fi;
-		answers++
-	}
+#endif
 }
 
 proctype caller(byte me) {
 	byte whose;
-	atomic {
-		called[me] = true;
-		if
-		:: holder == EVENT -> holder = me     /* free: the event thread only stands in */
-		:: else
-		fi
-	};
+	called[me] = true;
 	do
-	:: answered[me] ->
-#ifdef HANDOVER_TO_ANSWERED
-		/* has seen its answer before the role came: leaves without looking at the role */
+	:: answered[me] -> break
+	:: else ->
 		if
-		:: holder != me -> atomic { answers++; }; gone[me] = true; break
-		:: holder == me -> leave(); break
-		fi
-#else
-		leave();
-		break
+		:: atomic { role == FREE -> role = me + 1 };
+			announced = false;
+			do
+			:: take_all();
+			   if
+			   :: answered[me] -> break
+			   :: else ->
+#ifndef SLEEP_WITHOUT_ANNOUNCING
+				announced = true;
 #endif
-	:: !answered[me] && holder == me -> drain_or_sleep()
-	:: !answered[me] && holder != me -> woken[me]; woken[me] = false
+				if
+				:: EMPTY ->
+					armed = false;      /* disarm: it sleeps on the bell itself */
+					bell;
+					bell = false;
+					announced = false
+				:: else -> announced = false
+				fi
+			   fi
+			od;
+			leave()
+		/* one that spins sees a free role; one that sleeps on its own word, only its answer */
+		:: role != FREE -> (answered[me] || role == FREE)
+		:: role != FREE -> answered[me]
+		:: answered[me]
+		fi
 	od
 }
 
-/* between calls the event thread is responsible for the bell */
 active proctype event_thread() {
 	byte whose;
 	do
-	:: answers == CALLERS -> break
-	:: answers < CALLERS ->
+	:: taken == TOTAL -> break
+	:: atomic { armed && bell -> skip };   /* epoll_wait returns: one-shot, level-triggered */
+		armed = false;
+#ifdef DRAIN_WITHOUT_ROLE
+		bell = false;
+#endif
 		if
-		:: holder == EVENT && len(ring) > 0 ->
-			atomic {
-				if
-				:: holder == EVENT && len(ring) > 0 ->
-					ring?whose; answered[whose] = true; woken[whose] = true
-				:: else
-				fi
-			}
-		:: holder != EVENT || answers == CALLERS -> (holder == EVENT || answers == CALLERS)
-		:: holder == EVENT && len(ring) == 0 -> (bell || len(ring) > 0 || holder != EVENT || answers == CALLERS)
+		:: atomic { role == FREE -> role = EVENT };
+			bell = false;
+			announced = false;
+			take_all();
+			leave()
+		:: role != FREE                /* its holder drains, and arms when it leaves */
 		fi
 	od
 }
 
-init { atomic { run caller(0); run caller(1); run caller(2) } }
+init { atomic { run caller(0); run caller(1) } }
