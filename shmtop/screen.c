@@ -130,6 +130,9 @@ int screen_open(bool mouse, struct err *err)
 {
 	if (make_pipe(err))
 		return err ? err->code : -EMFILE;
+	/* exported by some shells, they would hold against every later resize */
+	unsetenv("LINES");
+	unsetenv("COLUMNS");
 	restore.has_modes = tcgetattr(STDOUT_FILENO, &restore.modes) == 0;
 	keyboard = open_keyboard();
 	terminal = keyboard ? newterm(NULL, stdout, keyboard) : NULL;

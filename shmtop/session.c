@@ -6,9 +6,10 @@
 #include <time.h>
 
 #include "lib/base/units.h"
+#include "lib/base/when.h"
 #include "lib/state/symbolize.h"
 
-enum { GAP_US = 5000000, NAMES_US = 300000 };
+enum { SECOND_US = 1000000, GAP_US = 5 * SECOND_US, NAMES_US = 300000 };
 
 static int open_source(struct session *s, struct err *err)
 {
@@ -117,12 +118,19 @@ int session_sample(struct session *s, struct err *err)
 	return 1;
 }
 
+static void empty_history(struct session *s)
+{
+	history_init(&s->history);
+	if (s->options.history_bytes)
+		s->history.bytes_max = s->options.history_bytes;
+}
+
 /* Read a replay from its beginning up to the first frame after `until_us`. */
 static int read_again(struct session *s, uint64_t until_us, struct err *err)
 {
 	history_fini(&s->history);
-	history_init(&s->history);
-	s->history.span_max_us = UINT64_MAX / 2;
+	empty_history(s);
+	s->history.span_max_us = UINT64_MAX / 2; /* a replay has no age, only a size */
 	s->shown = 0;
 	int r = open_source(s, err);
 	if (r)
@@ -137,7 +145,7 @@ int session_open(struct session *s, const struct session_options *options, struc
 {
 	*s = (struct session){ .options = *options, .is_replay = options->feeds != NULL,
 			       .follow = true };
-	history_init(&s->history);
+	empty_history(s);
 	if (!s->is_replay || options->forward_only)
 		return open_source(s, err);
 	int r = read_again(s, UINT64_MAX, err);
@@ -296,29 +304,6 @@ bool session_event(struct session *s, int direction)
 	return false;
 }
 
-/* "14:01" or "14:01:30" on the day of the samples; 0 when it is neither. */
-static uint64_t parse_clock(const struct session *s, const char *text)
-{
-	unsigned h, m, sec = 0;
-	int end = 0;
-
-	if ((sscanf(text, "%2u:%2u%n:%2u%n", &h, &m, &end, &sec, &end) < 2) || text[end] ||
-	    h > 23 || m > 59 || sec > 60)
-		return 0;
-	const time_t day = (time_t)(((int64_t)s->end_us + s->real_offset_us) / 1000000);
-	struct tm tm;
-	localtime_r(&day, &tm);
-	tm.tm_hour = (int)h;
-	tm.tm_min = (int)m;
-	tm.tm_sec = (int)sec;
-	tm.tm_isdst = -1;
-	int64_t real_us = (int64_t)mktime(&tm) * 1000000;
-	/* later than all samples: it was the day before */
-	if (real_us > (int64_t)s->end_us + s->real_offset_us + 60000000)
-		real_us -= INT64_C(86400) * 1000000;
-	return real_us > s->real_offset_us ? (uint64_t)(real_us - s->real_offset_us) : 1;
-}
-
 static int parse_moment(const struct session *s, const char *text, uint64_t *now_us,
 			struct err *err)
 {
@@ -340,16 +325,21 @@ static int parse_moment(const struct session *s, const char *text, uint64_t *now
 		*now_us = *text == '+' ? here_us + us : here_us > us ? here_us - us : 1;
 		return 0;
 	}
-	*now_us = parse_clock(s, text);
-	if (!*now_us)
+	const uint64_t end_us = s->end_us + (uint64_t)s->real_offset_us;
+	uint64_t real_us;
+	if (when_parse(text, "time", end_us, &real_us, NULL))
 		return err_set(err, -EINVAL,
 			       "time: \"%s\" is none of 14:01, -5m, +30s, start, end", text);
+	/* who says 14:01:30 means that second, to its end */
+	if (real_us % SECOND_US == 0)
+		real_us += SECOND_US - 1;
+	*now_us = real_us > (uint64_t)s->real_offset_us ? real_us - (uint64_t)s->real_offset_us : 1;
 	return 0;
 }
 
 int session_goto(struct session *s, const char *text, struct err *err)
 {
-	uint64_t now_us;
+	uint64_t now_us = 0;
 
 	if (!s->history.n)
 		return err_set(err, -ENOENT, "time: there is no sample yet");

@@ -24,6 +24,7 @@ struct session_options {
 	struct judge_options judge;
 	const char *const *feeds; /* NULL-terminated: replay of these; NULL: live */
 	uint64_t interval_us;     /* live */
+	size_t history_bytes;     /* 0: HISTORY_BYTES */
 	bool forward_only;        /* replay: samples are wanted in order, one after the other */
 };
 
