@@ -27,7 +27,6 @@ int inject_hoarder(struct sut_host *host, const struct sut_fault_spec *spec, str
 	int r = 0;
 
 	atomic_store_explicit(&hub_faults.no_shares, 1, memory_order_relaxed);
-	atomic_store_explicit(&hub_faults.no_growth, 1, memory_order_relaxed);
 	for (unsigned i = 0; i < HOARD_SLOTS && !r; i++)
 		r = sut_caller(host, spec->peer, work_hoard, err);
 	if (!r)

@@ -150,6 +150,18 @@ static void peer_changed(struct shmhub *hub, unsigned peer, unsigned state, void
 	say_died(host, link);
 }
 
+/* The default classes, but the largest cannot grow: so that one peer can use it up. */
+static void limit_largest(struct shmhub_config *config)
+{
+	static const struct shmhub_class classes[] = {
+		{ 1024, 1024, 0 }, { 16384, 256, 0 }, { 262144, 32, 0 }, { 4194304, 8, 0 },
+		{ 16777216, 4, 4 },
+	};
+
+	config->class_count = sizeof(classes) / sizeof(classes[0]);
+	memcpy(config->classes, classes, sizeof(classes));
+}
+
 static int create(struct sut_host *host, struct err *err)
 {
 	struct shmhub_config config;
@@ -159,6 +171,9 @@ static int create(struct sut_host *host, struct err *err)
 	config.path = host->config->hub;
 	config.peers_max = host->config->peers;
 	config.handler_threads = 8;
+	for (size_t i = 0; i < host->config->faults; i++)
+		if (host->config->fault[i].kind->flags & SUT_FAULT_NO_UNPACK)
+			limit_largest(&config);
 	const int r = shmhub_create(&config, &host->hub, &why);
 	if (r) {
 		err_set(err, r, "%s", why.text);
