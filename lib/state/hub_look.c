@@ -40,8 +40,10 @@ struct hub_look {
 	char boot[PROC_BOOT_ID];
 	bool is_this_boot;  /* made on this machine since it was started */
 	bool is_this_pidns; /* its pids mean here what they meant there */
-	char damage[AS_RING_TEXT * 2]; /* of the first page; "" none */
+	char damage[AS_RING_TEXT * 2]; /* of the first page when it was opened; "" none */
 	unsigned damages;
+	uint8_t page[HUB_PAGE];        /* as it was then */
+	size_t page_bytes;
 	union as_ring_space space;
 };
 
@@ -173,35 +175,33 @@ static void check_overlap(struct hub_look *look)
 	}
 }
 
-static void take_damage(struct hub_look *look, const struct err *damage)
+/* The state names the file itself. */
+static const char *without_path(const struct hub_look *look, const char *text)
 {
 	const size_t len = strlen(look->path);
-	const char *text = damage->text;
 
-	if (!damage->code)
-		return;
-	/* the state names the file itself */
-	if (strncmp(text, look->path, len) == 0 && text[len] == ':')
-		text += len + 1 + (text[len + 1] == ' ');
-	LOOK_DAMAGE(look, "%s", text);
+	return strncmp(text, look->path, len) == 0 && text[len] == ':' && text[len + 1] == ' '
+		       ? text + len + 2
+		       : text;
 }
 
 static int read_first_page(struct hub_look *look, struct err *err)
 {
-	_Alignas(8) uint8_t page[HUB_PAGE];
 	struct err damage = { 0 };
-	const ssize_t n = pread(look->fd, page, sizeof(page), 0);
+	const ssize_t n = pread(look->fd, look->page, sizeof(look->page), 0);
 
 	if (n < 0)
 		return err_set(err, -errno, "%s: cannot be read (%m)", look->path);
+	look->page_bytes = (size_t)n;
 	look->hub.fd = look->fd;
 	look->hub.file_bytes = (uint64_t)look->opened.st_size;
-	const int e = hub_check_header(look->path, page, (size_t)n, look->hub.file_bytes,
-				       &look->hub.header, &damage, err);
+	const int e = hub_check_header(look->path, look->page, look->page_bytes,
+				       look->hub.file_bytes, &look->hub.header, &damage, err);
 
 	if (e)
 		return e;
-	take_damage(look, &damage);
+	if (damage.code)
+		LOOK_DAMAGE(look, "%s", without_path(look, damage.text));
 	heal_limits(look);
 	check_overlap(look);
 	identify(look);
@@ -326,6 +326,34 @@ static uint64_t ms_alive(struct filling *f, uint32_t ms)
 static uint64_t ns_time(const struct filling *f, uint64_t ns)
 {
 	return ns / 1000 <= f->clock_us ? shifted(f, ns / 1000) : 0;
+}
+
+/*
+ * The first page never changes. If it does, or the file gets shorter, somebody scribbled there
+ * while we looked on: that is told, and what it said before is still used.
+ */
+static void check_first_page(struct filling *f)
+{
+	struct hub_look *look = f->look;
+	_Alignas(8) uint8_t page[HUB_PAGE];
+	struct hub_header now;
+	struct stat file;
+	struct err damage = { 0 }, err;
+	const ssize_t n = pread(look->fd, page, sizeof(page), 0);
+
+	if (n < 0 || fstat(look->fd, &file)) {
+		DAMAGE(f, "header: cannot be read any more (%s)", strerror(errno));
+		return;
+	}
+	if ((size_t)n == look->page_bytes && memcmp(page, look->page, (size_t)n) == 0 &&
+	    file.st_size >= look->opened.st_size)
+		return;
+	if (hub_check_header(look->path, page, (size_t)n, (uint64_t)file.st_size, &now, &damage, &err))
+		DAMAGE(f, "%s", without_path(look, err.text));
+	else if (damage.code)
+		DAMAGE(f, "%s", without_path(look, damage.text));
+	else
+		DAMAGE(f, "header: it is not what it was when the hub was opened");
 }
 
 /* ---- host and peers ---------------------------------------------------------------------- */
@@ -811,6 +839,7 @@ int hub_look_fill(struct hub_look *look, struct state *st, enum state_source sou
 	hub->source = source;
 	f.clock_us = clock_of(look, f.created_us);
 	f.newest_us = f.created_us < f.clock_us ? f.created_us : f.clock_us;
+	check_first_page(&f);
 	fill_host(&f);
 	fill_peers(&f);
 	if (f.is_live)

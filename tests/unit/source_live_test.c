@@ -341,6 +341,43 @@ TEST(a_hub_that_is_replaced_is_opened_anew_and_one_that_is_gone_is_noted)
 	done();
 }
 
+TEST(a_header_that_is_scribbled_over_meanwhile_is_damage_and_what_it_said_is_still_used)
+{
+	build();
+	hub_build_put(&b, 1, HUB_RECV, 1);
+	open_live((struct source_options){ 0 });
+	look();
+	T_OK(!st.hub[0].damage);
+	state_fini(&st);
+	hub_build_section(&b, HUB_SECTION_RINGS, 0)->offset = 1 << 30;
+	look();
+	T_HAS(st.hub[0].damage, "section table: RINGS 0 lies outside the file");
+	T_EQ(state_find_peer(&st.hub[0], 1)->ring[HUB_RECV].waiting, 1);
+	state_fini(&st);
+	memset(b.at, 'x', HUB_PAGE);
+	look();
+	T_HAS(st.hub[0].damage, "not a hub file (starts with 78 78 78 78)");
+	T_EQ(state_find_peer(&st.hub[0], 1)->ring[HUB_RECV].waiting, 1);
+	state_fini(&st);
+	done();
+}
+
+TEST(a_file_that_is_cut_off_meanwhile_is_damage)
+{
+	build();
+	open_live((struct source_options){ 0 });
+	look();
+	state_fini(&st);
+	const uint64_t rings = hub_build_section(&b, HUB_SECTION_RINGS, 0)->offset;
+
+	hub_build_cut(&b, rings);
+	look();
+	T_HAS(st.hub[0].damage, "truncated");
+	T_HAS(state_find_peer(&st.hub[0], 1)->ring[HUB_RECV].damage, "the file ends before it");
+	state_fini(&st);
+	done();
+}
+
 TEST(looking_allocates_nothing_in_the_file)
 {
 	struct stat before, after;
