@@ -48,7 +48,7 @@ void as_record_init(struct as_record *r, char *buf, size_t room, int fd)
 	forget(r);
 }
 
-/* ---- the first line ----------------------------------------------------------------------- */
+/* ---- the first line ---------------------------------------------------------------------- */
 
 /* The text of a small file without its line end, as a string or null. */
 static void file_text(struct as_json *j, const char *key, int dirfd, const char *path)
@@ -109,7 +109,7 @@ void as_record_feed(struct as_record *r, const struct as_record_about *about)
 	end(r);
 }
 
-/* ---- modules and stacks ------------------------------------------------------------------- */
+/* ---- modules and stacks ------------------------------------------------------------------ */
 
 static bool same_module(const struct as_record_module *a, const struct as_module *b)
 {
@@ -270,7 +270,7 @@ static uint32_t stack_number(struct as_record *r, struct as_peek *p, const struc
 	return r->stack[at].id;
 }
 
-/* ---- a dump ------------------------------------------------------------------------------- */
+/* ---- a dump ------------------------------------------------------------------------------ */
 
 void as_record_dump(struct as_record *r, const struct as_peek *p, uint64_t family, const char *why,
 		    pid_t sender, const char *name)
@@ -292,7 +292,7 @@ void as_record_dump(struct as_record *r, const struct as_peek *p, uint64_t famil
 	end(r);
 }
 
-/* ---- what it sleeps on ---------------------------------------------------------------------- */
+/* ---- what it sleeps on ------------------------------------------------------------------- */
 
 /* The variable's place in its module; nothing for one on a heap or a stack. */
 static void write_place(struct as_record *r, uint64_t addr, const struct as_module *m, int number)
@@ -359,10 +359,9 @@ static void write_word(struct as_record *r, struct as_peek *p, const struct as_w
 	write_place(r, wait->addr, m, number);
 	if (wait->is_new && wait->addr && wait->bytes)
 		write_bytes(j, wait);
-	if (wait->look == 2) {
+	if (wait->look == 2)
 		as_json_bool(j, "still", wait->still);
-		as_json_u64(j, "mono_us", as_record_now_us());
-	}
+	as_json_u64(j, "mono_us", as_record_now_us());
 	if (wait->look == 2 && wait->holders)
 		write_holders(j, wait);
 	end(r);
@@ -380,7 +379,7 @@ void as_record_waits(struct as_record *r, struct as_peek *p, uint64_t until_ns)
 	}
 }
 
-/* ---- a thread ------------------------------------------------------------------------------- */
+/* ---- a thread ---------------------------------------------------------------------------- */
 
 static void write_call(struct as_json *j, const struct as_thread *t)
 {

@@ -24,7 +24,7 @@ void as_waits_begin(struct as_waits *w, const struct as_peek *p)
 			theirs.st_ino != ours.st_ino;
 }
 
-/* ---- the word ------------------------------------------------------------------------------- */
+/* ---- the word ---------------------------------------------------------------------------- */
 
 static bool is_sleep(uint64_t op)
 {
@@ -129,7 +129,7 @@ bool as_waits_first(struct as_waits *w, struct as_peek *p, const struct as_threa
 	return true;
 }
 
-/* ---- who may hold it ------------------------------------------------------------------------- */
+/* ---- who may hold it --------------------------------------------------------------------- */
 
 static uint32_t word_at(const struct as_wait *wait, uint64_t addr)
 {
@@ -224,7 +224,7 @@ static void ask_holder(const struct as_peek *p, bool is_private, struct as_wait_
 	}
 }
 
-/* ---- the second look ------------------------------------------------------------------------- */
+/* ---- the second look --------------------------------------------------------------------- */
 
 /* The word and its holders, in this order: word, holders, word. */
 static bool read_held(struct as_peek *p, bool is_foreign, bool is_private, struct as_wait *wait)

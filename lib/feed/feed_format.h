@@ -69,11 +69,11 @@
  *   wchan, on (what the descriptor in args[0] is, as /proc/self/fd names it: "pipe:[1234]",
  *   "socket:[99]", a path; null or absent: not asked, or no descriptor), mono_us, mark ("0x":
  *   another one in a later dump: the thread has run in between; null: not known)
- * word    d, look, of (tid that sleeps on it), addr ("0x"), value ("0x" of its 32 bits).
+ * word    d, look, of (tid that sleeps on it), addr ("0x"), value ("0x" of its 32 bits), mono_us.
  *   Look 1 stands behind its thread. Look 2 follows when all threads were told, for words that
  *   may have an owner or changed while somebody sleeps on them; it adds
  *   still (true: the thread has not run since look 1, and sleeps on that word; false: addr and
- *   value may be absent), mono_us,
+ *   value may be absent),
  *   holders ([{tid, pid or null, state, name}...]: threads whose number stands where locks keep
  *   their owner, asked for between two readings of the word; "X": there is no such thread).
  *   Once for each addr and look: at ("0x"), bytes (hex text: memory around the word, from `at`

@@ -16,6 +16,11 @@ static bool is_lock(const char *function)
 
 static bool waits_for_lock(const struct state *st, const struct state_thread *t)
 {
+	const enum state_lock_kind kind = t->lock ? t->lock->kind : STATE_LOCK_FUTEX;
+
+	if (kind != STATE_LOCK_FUTEX)
+		return kind == STATE_LOCK_MUTEX || kind == STATE_LOCK_READ ||
+		       kind == STATE_LOCK_WRITE || kind == STATE_LOCK_LOW;
 	if (t->stack < 0 || (size_t)t->stack >= st->stacks)
 		return false;
 	const struct state_stack *s = &st->stack[t->stack];

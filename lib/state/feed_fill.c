@@ -8,6 +8,7 @@
 #include "lib/base/grow.h"
 #include "lib/feed/feed_get.h"
 #include "lib/state/hub_time.h"
+#include "lib/state/lock.h"
 #include "lib/state/names.h"
 #include "lib/state/wait.h"
 
@@ -28,6 +29,7 @@ struct fill {
 	size_t hubs, hubs_room;
 	const json_t **stack; /* those taken so far, by their index in the state - stack_first */
 	size_t stacks, stacks_room, stack_first;
+	size_t slept;       /* thread that the last word was of: they come in order */
 	bool no_memory;
 };
 
@@ -181,11 +183,105 @@ static void take_thread(struct fill *f, const json_t *rec)
 	t->disturbed = feed_is(rec, "disturbed");
 	t->moved = feed_is(rec, "moved");
 	t->own = feed_is(rec, "own");
+	t->still_us = feed_stream_rest(f->s, rec);
 	t->blocked_us = blocked_for(f, rec, t->state);
 	t->stack = stack_index(f, rec);
 	take_wait(f, rec, t);
 	if (t->tid == p->pid)
 		p->state = t->state;
+}
+
+/* ---- what threads sleep on --------------------------------------------------------------- */
+
+enum { HOLDERS = 8, MEMORY = 1024 };
+
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Returns how many bytes the hex text has, as far as there is room. */
+static size_t take_hex(const char *text, uint8_t *bytes, size_t room)
+{
+	size_t n = 0;
+
+	while (text && n < room && digit(text[2 * n]) >= 0 && digit(text[2 * n + 1]) >= 0) {
+		bytes[n] = (uint8_t)(digit(text[2 * n]) << 4 | digit(text[2 * n + 1]));
+		n++;
+	}
+	return n;
+}
+
+static size_t take_holders(const json_t *rec, struct state_holder *holder)
+{
+	const json_t *list = json_object_get(rec, "holders");
+	size_t n = 0;
+
+	for (; n < HOLDERS && n < json_array_size(list); n++) {
+		const json_t *h = json_array_get(list, n);
+		const char *letter = feed_text(h, "state");
+
+		holder[n] = (struct state_holder){ .tid = (int32_t)feed_u32(h, "tid", 0),
+						   .pid = (int32_t)feed_u32(h, "pid", 0),
+						   .state = letter && letter[0] ? letter[0] : '?',
+						   .name = feed_text(h, "name") };
+	}
+	return n;
+}
+
+/* The module that the variable lies in. */
+static void take_place(struct fill *f, const json_t *rec, struct lock_look *look)
+{
+	const json_t *in = json_object_get(rec, "in");
+	uint64_t number;
+
+	if (!feed_value_u64(json_array_get(in, 0), &number) ||
+	    !feed_value_u64(json_array_get(in, 1), &look->offset))
+		return;
+	const json_t *module = feed_words_find(&f->s->module, number);
+
+	look->path = module ? feed_text(module, "path") : NULL;
+	look->build_id = module ? feed_text(module, "build_id") : NULL;
+}
+
+/* Words stand behind their thread, and again in the order of the threads. */
+static struct state_thread *thread_of_word(struct fill *f, int32_t tid)
+{
+	const struct state_process *p = &f->st->process[f->process];
+
+	for (size_t i = 0; i < p->threads; i++) {
+		const size_t at = (f->slept + i) % p->threads;
+
+		if (p->thread[at].tid != tid)
+			continue;
+		f->slept = at;
+		return &p->thread[at];
+	}
+	return NULL;
+}
+
+static void take_word(struct fill *f, const json_t *rec)
+{
+	struct state_thread *t = thread_of_word(f, (int32_t)feed_u32(rec, "of", 0));
+	struct state_holder holder[HOLDERS];
+	uint8_t bytes[MEMORY];
+	struct lock_look look = {
+		.look = feed_u32(rec, "look", 1),
+		.still = feed_is(rec, "still"),
+		.addr = feed_u64(rec, "addr", 0),
+		.value = feed_u32(rec, "value", 0),
+		.at_us = mono_field(f, rec, "mono_us"),
+		.bytes = bytes,
+		.bytes_addr = feed_u64(rec, "at", 0),
+		.bytes_n = take_hex(feed_text(rec, "bytes"), bytes, sizeof(bytes)),
+		.holder = holder,
+		.holders = take_holders(rec, holder),
+	};
+
+	if (!t)
+		return;
+	take_place(f, rec, &look);
+	f->no_memory |= lock_take(f->st, t, &look) != 0;
 }
 
 /* ---- hubs -------------------------------------------------------------------------------- */
@@ -485,7 +581,7 @@ static const struct {
 } takers[] = {
 	{ "hub", take_hub, true },     { "peer", take_peer, true }, { "ring", take_ring, true },
 	{ "class", take_class, true }, { "slot", take_slot, true }, { "call", take_call, true },
-	{ "thread", take_thread, false },
+	{ "thread", take_thread, false }, { "word", take_word, false },
 };
 
 static void take(struct fill *f, const json_t *rec)
@@ -522,6 +618,7 @@ static int add_process(struct fill *f, const struct feed_dump *d, bool carried)
 	p->library = by && strcmp(by, "self") == 0;
 	p->seen_us = p->dump_us = d->mono_us;
 	p->family = d->family;
+	p->all_threads = d->done && !feed_is(d->done, "timeout") && !d->lost;
 	p->carried = carried;
 	return 0;
 }

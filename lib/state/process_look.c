@@ -8,18 +8,20 @@
 
 #include "lib/as/as_control.h"
 #include "lib/as/as_peek.h"
+#include "lib/as/as_waits.h"
 #include "lib/base/grow.h"
 #include "lib/base/text.h"
 #include "lib/proc/proc_fd.h"
 #include "lib/proc/proc_ident.h"
 #include "lib/proc/proc_stat.h"
+#include "lib/state/lock.h"
 #include "lib/state/wait.h"
 
 /* A process that has no library may be given one (attach); its map is read again so often. */
 static const uint64_t LIBRARY_AGE_US = 10 * UINT64_C(1000000);
 enum { LIBRARIES = 4096 }; /* processes of which that is remembered */
 
-struct rest { /* a thread that was found blocked, and since when it has not run */
+struct rest { /* a thread, and since when it has not run */
 	int32_t pid, tid;
 	uint64_t start; /* of the thread: numbers are used again */
 	struct as_proc_mark mark;
@@ -44,12 +46,12 @@ struct process_look {
 	struct as_peek *peek;
 	struct module_text text[AS_PEEK_MODULES];
 	struct as_thread thread; /* the one at hand: too large for a stack */
+	struct as_waits waits;   /* of the process at hand */
 	pid_t *tids;
 	struct rest *now, *before; /* before is sorted by pid and tid */
 	size_t nows, nows_room, befores, befores_room;
 	struct library *library;
 	size_t libraries, libraries_room;
-	uint64_t round_us;
 	char maps[8192];
 };
 
@@ -121,7 +123,6 @@ void process_look_begin(struct process_look *look)
 	look->now = spare;
 	look->nows = 0;
 	look->nows_room = room;
-	look->round_us = mono_us();
 	if (look->befores)
 		qsort(look->before, look->befores, sizeof(look->before[0]), by_thread);
 	/* processes come and go: what is known of them is asked for again now and then */
@@ -129,7 +130,7 @@ void process_look_begin(struct process_look *look)
 		look->libraries = 0;
 }
 
-/* Remembers a blocked thread; returns since when it is known not to have run. */
+/* Remembers a thread that was just looked at; returns since when it is known not to have run. */
 static uint64_t at_rest_since(struct filling *f, int32_t tid, uint64_t start,
 			      const struct as_proc_mark *mark)
 {
@@ -141,7 +142,7 @@ static uint64_t at_rest_since(struct filling *f, int32_t tid, uint64_t start,
 		old = bsearch(&one, look->before, look->befores, sizeof(one), by_thread);
 	one.since_us = old && old->start == start && as_proc_mark_same(&old->mark, mark)
 			       ? old->since_us
-			       : look->round_us;
+			       : mono_us();
 	if (GROW(look->now, look->nows, look->nows_room))
 		look->now[look->nows++] = one;
 	return one.since_us;
@@ -243,7 +244,65 @@ static void fill_wait(struct filling *f, struct state_thread *t, const struct as
 		return;
 	}
 	as_proc_watch_close(&watch);
-	wait_set(f->st, t, as_proc_mark_same(mark, &after) ? &w : &plain);
+	const bool is_still = as_proc_mark_same(mark, &after);
+
+	wait_set(f->st, t, is_still ? &w : &plain);
+	if (is_still && w.kind == PROC_WAIT_FLOCK)
+		f->no_memory |= lock_take_file(f->st, t, w.object[0] ? w.object : NULL, w.holder,
+					       mono_us()) != 0;
+}
+
+/* ---- what threads sleep on --------------------------------------------------------------- */
+
+static void fill_word(struct filling *f, struct state_thread *t, const struct as_wait *wait)
+{
+	const struct as_peek *peek = f->look->peek;
+	struct state_holder holder[AS_WAIT_HOLDERS];
+	struct lock_look look = {
+		.look = wait->look,
+		.still = wait->still,
+		.addr = wait->addr,
+		.value = wait->value,
+		.at_us = mono_us(),
+		.bytes = wait->byte,
+		.bytes_addr = wait->from,
+		.bytes_n = wait->is_new && wait->addr ? wait->bytes : 0,
+		.holder = holder,
+		.holders = wait->holders,
+	};
+	struct as_module *m = wait->is_new && wait->look == 1
+				      ? as_modules_holding(&peek->unwinder.modules,
+							   &f->look->peek->unwinder.mem, wait->addr)
+				      : NULL;
+
+	for (unsigned i = 0; i < wait->holders; i++)
+		holder[i] = (struct state_holder){ wait->holder[i].tid, wait->holder[i].pid,
+						   wait->holder[i].state, wait->holder[i].comm };
+	if (m && m->path_len) {
+		const struct module_text *text = text_of(f, m);
+
+		look.path = text->path;
+		look.build_id = text->build_id;
+		look.offset = wait->addr - m->elf.bias;
+	}
+	f->no_memory |= lock_take(f->st, t, &look) != 0;
+}
+
+/* The second look, when all threads were told: they come in the same order. */
+static void fill_words_again(struct filling *f)
+{
+	struct process_look *look = f->look;
+	size_t at = 0;
+
+	for (unsigned i = 0; i < look->waits.count && !f->no_memory; i++) {
+		struct as_wait wait;
+
+		as_waits_second(&look->waits, look->peek, i, &wait);
+		while (at < f->p->threads && f->p->thread[at].tid != wait.tid)
+			at++;
+		if (at < f->p->threads)
+			fill_word(f, &f->p->thread[at], &wait);
+	}
 }
 
 static struct state_thread *add_thread(struct filling *f, const struct as_thread *from)
@@ -287,9 +346,21 @@ static void fill_thread(struct filling *f, const struct as_thread *from)
 						    : copy_text(f, strerror(-from->error), 256);
 		f->refused = from->error == -EACCES || from->error == -EPERM ? from->error : f->refused;
 	}
-	if (from->captured != AS_CAPTURED_RUNNING && !from->moved && from->state != 'R')
-		t->blocked_us = mono_us() - at_rest_since(f, from->tid, from->start, &from->mark);
+	if (from->mark.ran || from->mark.times)
+		t->still_us = at_rest_since(f, from->tid, from->start, &from->mark);
+	if (t->still_us && from->captured != AS_CAPTURED_RUNNING && !from->moved && from->state != 'R')
+		t->blocked_us = mono_us() - t->still_us;
 	fill_wait(f, t, &from->mark);
+}
+
+static void fill_thread_and_word(struct filling *f, const struct as_thread *from)
+{
+	struct process_look *look = f->look;
+	struct as_wait wait;
+
+	fill_thread(f, from);
+	if (!f->no_memory && as_waits_first(&look->waits, look->peek, from, &wait))
+		fill_word(f, &f->p->thread[f->p->threads - 1], &wait);
 }
 
 static void fill_stacks(struct filling *f)
@@ -305,14 +376,17 @@ static void fill_stacks(struct filling *f)
 		f->refused = e;
 	as_peek_refresh(look->peek);
 	memset(look->text, 0, sizeof(look->text));
-	if (as_proc_tids(f->proc_fd, look->tids, PROCESS_LOOK_THREADS, &n) == 1)
+	as_waits_begin(&look->waits, look->peek);
+	f->p->all_threads = as_proc_tids(f->proc_fd, look->tids, PROCESS_LOOK_THREADS, &n) == 0;
+	if (n == PROCESS_LOOK_THREADS && !f->p->all_threads)
 		state_note_unseen(f->st, "%s (pid %d): more than %d threads; the others were not looked at",
 				  f->p->name, f->p->pid, PROCESS_LOOK_THREADS);
 	for (size_t i = 0; i < n && !f->no_memory; i++) {
 		as_peek_thread(look->peek, look->tids[i], &look->thread);
 		if (look->thread.captured != AS_CAPTURED_GONE)
-			fill_thread(f, &look->thread);
+			fill_thread_and_word(f, &look->thread);
 	}
+	fill_words_again(f);
 	as_peek_fini(look->peek);
 }
 

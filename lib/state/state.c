@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/state/lock.h"
+
 void state_init(struct state *st)
 {
 	*st = (struct state){ 0 };
@@ -434,5 +436,5 @@ int state_join(struct state *st)
 		for (size_t k = 0; k < st->hub[i].peers; k++)
 			join_peer(st, &st->hub[i].peer[k]);
 	}
-	return 0;
+	return lock_resolve(st);
 }

@@ -198,6 +198,61 @@ enum state_wait_kind {
 	STATE_WAIT_OTHER,
 };
 
+enum state_lock_kind { /* what the functions on a sleeper's stack say it waits for */
+	STATE_LOCK_FUTEX = 0, /* a word that they do not explain */
+	STATE_LOCK_MUTEX,
+	STATE_LOCK_READ,      /* a rwlock, to read */
+	STATE_LOCK_WRITE,
+	STATE_LOCK_JOIN,      /* the end of a thread */
+	STATE_LOCK_COND,
+	STATE_LOCK_SEM,
+	STATE_LOCK_BARRIER,
+	STATE_LOCK_ONCE,
+	STATE_LOCK_LOW,       /* of the C library's own: an arena, a stream; no owner is noted */
+	STATE_LOCK_FILE,      /* flock, fcntl: a process owns it */
+};
+
+struct state_holder { /* a thread whose number stands where locks keep their owner */
+	int32_t tid, pid; /* pid 0: not known */
+	char state;       /* letter of /proc; X: there is no such thread; ? not known */
+	const char *name;
+};
+
+struct state_memory { /* a copy of memory around a word */
+	const uint8_t *bytes;
+	uint64_t addr;
+	size_t n;
+};
+
+/*
+ * What a thread sleeps on. Where a source looked twice, value and memory of both looks are
+ * there, and the thread is known to have slept from from_us to to_us.
+ */
+struct state_lock {
+	enum state_lock_kind kind;
+	bool sure;               /* kind and owner rest on names or the kernel's own rules, not on
+				    what the bytes look like */
+	uint64_t addr;           /* of the lock; of the word where its layout is not known */
+	const char *name;        /* of the variable ("index_lock"), of the locked file; NULL */
+	uint64_t word;           /* what it sleeps on; 0: no futex */
+	uint32_t expected, value[2];
+	unsigned looks;          /* 1, 2: how often it was found there */
+	bool is_private;         /* to its process */
+	bool is_timed;
+	bool moved;              /* looked at again, and it had run in between */
+	uint64_t from_us, to_us; /* it has slept there in between without running */
+	int32_t owner_tid;       /* 0: nobody, or not known */
+	int32_t owner_pid;       /* 0: not known */
+	const char *owner_name;  /* of the thread; NULL */
+	enum state_answer owner_alive;
+	bool owner_died;         /* the kernel has marked the word: its owner ended holding it */
+	const char *path, *build_id; /* of the module that the variable lies in; NULL */
+	uint64_t offset;             /* of the word in there */
+	struct state_memory around[2];
+	const struct state_holder *holder;
+	size_t holders;
+};
+
 struct state_thread {
 	int32_t tid;
 	const char *name;
@@ -211,6 +266,8 @@ struct state_thread {
 	const char *reason;      /* why there is no stack; NULL */
 	bool disturbed, moved, own;
 	uint64_t blocked_us;     /* blocked for at least so long; 0 not known */
+	uint64_t still_us;       /* it has not run since then, as far as is known; 0 not known */
+	struct state_lock *lock; /* NULL: it sleeps on no lock, or that was not looked at */
 };
 
 struct state_process {
@@ -229,6 +286,7 @@ struct state_process {
 	bool carried;            /* not looked at in this moment: as last seen */
 	struct state_thread *thread;
 	size_t threads, threads_room;
+	bool all_threads;        /* every thread it had is there, as far as one reading can tell */
 	int64_t rss_bytes, fds;  /* -1 not known */
 };
 
@@ -275,7 +333,7 @@ struct state_peer *state_find_peer(const struct state_hub *hub, unsigned id);
 /*
  * state_join - the last step of every source: one hub seen by several becomes one, each peer as
  * the freshest of them saw it; equal stacks become one, with the number of threads that have
- * it; peers are linked to processes by pid and start time.
+ * it; peers are linked to processes by pid and start time; locks to their owners (lock.h).
  *
  * Unread bell bytes are known at the end that owns the socket only. They are taken over from
  * the other look if the ring stood still between the two, else they stay unknown.

@@ -1,9 +1,11 @@
 #include "lib/state/symbolize.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/state/lock.h"
 #include "lib/state/wait.h"
 
 struct naming {
@@ -95,6 +97,44 @@ static void find_pids(const struct state *st, int32_t *pid)
 	}
 }
 
+/* ---- locks ------------------------------------------------------------------------------- */
+
+/* "index_lock"; "table+0x28" for what lies inside a larger variable. */
+static int name_lock(struct naming *w, const struct state_process *p, struct state_lock *lock)
+{
+	const struct sym_want want = {
+		.path = lock->path,
+		.build_id = lock->build_id,
+		.source = "the dump",
+		.pid = p->source == STATE_LIVE ? p->pid : 0,
+	};
+	const uint64_t offset = lock->offset - (lock->word - lock->addr);
+	struct sym_data found;
+
+	lock->name = NULL;
+	if (!sym_data_at(w->cache, sym_module(w->cache, &want), offset, &found))
+		return 0;
+	lock->name = found.offset ? arena_printf(&w->st->arena, "%s+0x%" PRIx64, found.name, found.offset)
+				  : arena_strdup(&w->st->arena, found.name);
+	return lock->name ? 0 : -ENOMEM;
+}
+
+/* First what kinds they are, for that tells where they begin. */
+static int name_locks(struct naming *w)
+{
+	if (lock_resolve(w->st))
+		return -ENOMEM;
+	for (size_t i = 0; i < w->st->processes; i++) {
+		const struct state_process *p = &w->st->process[i];
+
+		for (size_t k = 0; k < p->threads; k++)
+			if (p->thread[k].lock && p->thread[k].lock->path &&
+			    name_lock(w, p, p->thread[k].lock))
+				return -ENOMEM;
+	}
+	return lock_resolve(w->st);
+}
+
 int state_symbolize(struct state *st, struct sym_cache *cache, bool (*is_enough)(void))
 {
 	if (!st->stacks)
@@ -115,5 +155,5 @@ int state_symbolize(struct state *st, struct sym_cache *cache, bool (*is_enough)
 	for (size_t i = 0; r >= 0 && i < st->processes; i++)
 		for (size_t k = 0; k < st->process[i].threads; k++)
 			wait_set_by_frames(st, &st->process[i].thread[k]);
-	return r;
+	return r >= 0 && name_locks(&w) ? -ENOMEM : r;
 }

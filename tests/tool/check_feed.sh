@@ -16,7 +16,7 @@ cat >"$feed" <<'END'
 {"v":1,"t":"module","m":0,"path":"/usr/lib/libc.so.6","build_id":"9f3c","bias":"0x7f0000000000","start":"0x7f0000026000","end":"0x7f000017b000","kind":"file"}
 {"v":1,"t":"stack","s":0,"frames":[[0,"0x10a0c6","x"],[-1,"0x1000"],[0,"0x271ca","g"]],"end":"bottom"}
 {"v":1,"t":"thread","d":1,"tid":4112,"name":"search","state":"S","own":false,"captured":"peek","disturbed":false,"moved":false,"sys":232,"args":["0x7","0x0","0x20","0xffffffffffffffff","0x0","0x0"],"sp":"0x7ffd0000","pc":"0x7f000010a0c6","stack":0,"reason":null,"blocked_ms":8400,"wchan":"ep_poll","on":"anon_inode:[eventpoll]","mono_us":2002,"mark":"0xbb52ea94ccc1bc79"}
-{"v":1,"t":"word","d":1,"look":1,"of":4140,"addr":"0x55d0c0a8","value":"0x2","in":[0,"0x6aa0"],"at":"0x55d0c068","bytes":"0200000000000000a74a0000"}
+{"v":1,"t":"word","d":1,"look":1,"of":4140,"addr":"0x55d0c0a8","value":"0x2","in":[0,"0x6aa0"],"at":"0x55d0c068","bytes":"0200000000000000a74a0000","mono_us":2002}
 {"v":1,"t":"word","d":1,"look":2,"of":4140,"addr":"0x55d0c0a8","value":"0x2","still":true,"mono_us":2004,"holders":[{"tid":4143,"pid":4112,"state":"S","name":"query-1"},{"tid":9,"pid":null,"state":"X","name":""}]}
 {"v":1,"t":"word","d":1,"look":2,"of":4141,"still":false,"mono_us":2004}
 {"v":1,"t":"look","d":1,"look":2,"mono_us":2005}

@@ -363,6 +363,78 @@ TEST(a_thread_with_the_same_mark_in_two_dumps_has_been_blocked_since_the_first)
 	feed_build_clean();
 }
 
+/* tid 4140 waits for a mutex that 4143 holds, the second one on it as well; 4144 ran on. */
+static void put_mutex(struct feed_build *b, int d, uint64_t at, const char *owner_then)
+{
+	static const int tids[] = { 4140, 4141, 4144 };
+
+	feed_build_dump(b, d, 0, at);
+	feed_build_line(b, "{'v':1,'t':'module','m':0,'path':'/usr/bin/thumbs','build_id':'9f3c',"
+			   "'bias':'0x1000','kind':'file'}");
+	for (unsigned i = 0; i < 3; i++) {
+		feed_build_line(b,
+				"{'v':1,'t':'thread','d':%d,'tid':%d,'name':'t%d','state':'S','captured':"
+				"'peek','moved':false,'sys':202,'args':['0x5040','0x80','0x2','0x0','0x0',"
+				"'0x0'],'stack':null,'mono_us':%llu,'mark':'0x1%d'}",
+				d, tids[i], tids[i], (unsigned long long)at + 10, i);
+		feed_build_line(b,
+				"{'v':1,'t':'word','d':%d,'look':1,'of':%d,'addr':'0x5040','value':'0x2'%s,"
+				"'mono_us':%llu}",
+				d, tids[i],
+				i ? "" : ",'in':[0,'0x4040'],'at':'0x5040','bytes':"
+					 "'02000000010000002f10000001000000'",
+				(unsigned long long)at + 11);
+	}
+	feed_build_line(b,
+			"{'v':1,'t':'word','d':%d,'look':2,'of':4140,'addr':'0x5040','value':'0x2','at':"
+			"'0x5040','bytes':'0200000001000000%s01000000','still':true,'mono_us':%llu,"
+			"'holders':[{'tid':4143,'pid':4111,'state':'X','name':''}]}",
+			d, owner_then, (unsigned long long)at + 30);
+	feed_build_line(b,
+			"{'v':1,'t':'word','d':%d,'look':2,'of':4141,'addr':'0x5040','value':'0x2','still':"
+			"true,'mono_us':%llu}",
+			d, (unsigned long long)at + 31);
+	feed_build_line(b, "{'v':1,'t':'word','d':%d,'look':2,'of':4144,'still':false,'mono_us':1}", d);
+	feed_build_done(b, d, at + 40);
+}
+
+TEST(what_threads_sleep_on_was_seen_twice)
+{
+	struct feed_build b;
+	struct source *src;
+
+	feed_build_begin(&b, "thumbs", 4111, 77);
+	put_mutex(&b, 1, 2000000, "2f100000");
+	put_mutex(&b, 2, 3000000, "30100000");
+	feed_build_end(&b);
+	src = opened();
+	struct state st = next(src);
+	const struct state_thread *t = st.process[0].thread;
+
+	T_OK(st.process[0].all_threads);
+	for (unsigned i = 0; i < 2; i++) {
+		T_EQ(t[i].lock->kind, STATE_LOCK_MUTEX);
+		T_EQ(t[i].lock->addr, 0x5040);
+		T_EQ(t[i].lock->owner_tid, 4143);
+		T_EQ(t[i].lock->owner_alive, STATE_NO);
+		T_EQ(t[i].lock->looks, 2);
+		T_EQ(t[i].lock->from_us, 2000010);
+		T_EQ(t[i].lock->to_us, 2000030 + i);
+		T_STR(t[i].lock->path, "/usr/bin/thumbs");
+		T_EQ(t[i].lock->offset, 0x4040);
+	}
+	T_EQ(t[2].lock->looks, 1);
+	T_OK(t[2].lock->moved);
+	state_fini(&st);
+	st = next(src);
+	/* asleep since the dump before, on a lock whose owner changed meanwhile */
+	T_EQ(st.process[0].thread[0].lock->from_us, 2000010);
+	T_EQ(st.process[0].thread[0].lock->owner_tid, 0);
+	state_fini(&st);
+	source_close(src);
+	feed_build_clean();
+}
+
 TEST(feeds_of_another_boot_are_moved_by_the_wall_clock)
 {
 	struct feed_build b;
