@@ -1,0 +1,11 @@
+#!/bin/bash
+# The four faults of the demo reach their finding, at the right peer and ring, from a live look,
+# from feeds, and from the hub file after everybody was killed; nothing else is found.
+# time limit: 240
+set -u
+scripts/matrix --faults 'lost-bell,lost-bell:to=host,deaf-peer,blocked-peer:in=read,killed-peer' \
+	>"$TMPDIR/out" 2>&1
+status=$?
+[ $status -eq 0 ] || cat "$TMPDIR/out"
+rm -f "$TMPDIR/out"
+exit $status
