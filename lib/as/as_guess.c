@@ -21,6 +21,7 @@ enum {
 	SEARCH_WORDS = 4096,    /* of a frame with a known function: 32 KiB of locals */
 	SEARCH_BLIND = 512,     /* without CFI, nothing to compare with */
 	FRAME_MAX = 1 << 20,    /* a frame record further away is none */
+	FUNCTION_MAX = 1 << 16, /* a function without CFI is not taken to be longer */
 	CALL_BYTES_MAX = 7,
 };
 
@@ -82,6 +83,20 @@ static uint64_t rip_pointer(struct as_unwinder *u, uint64_t next, const uint8_t 
 	return target;
 }
 
+/* The bytes before a return address; what lies before the code's start reads as zero. */
+static bool read_before(struct as_unwinder *u, uint64_t ra, uint8_t code[CALL_BYTES_MAX])
+{
+	const struct as_module *m = as_modules_find(&u->modules, ra - 1);
+
+	if (!m)
+		return false;
+	const uint64_t have = ra - m->exec_start;
+	const size_t n = have < CALL_BYTES_MAX ? (size_t)have : CALL_BYTES_MAX;
+
+	memset(code, 0, CALL_BYTES_MAX);
+	return !as_mem_image(&u->mem, ra - n, code + CALL_BYTES_MAX - n, n);
+}
+
 /* The call instruction before a return address. */
 static struct call call_before(struct as_unwinder *u, uint64_t ra)
 {
@@ -89,8 +104,7 @@ static struct call call_before(struct as_unwinder *u, uint64_t ra)
 	int32_t offset;
 	unsigned bytes;
 
-	if (!as_modules_find(&u->modules, ra - 1) ||
-	    as_mem_image(&u->mem, ra - CALL_BYTES_MAX, code, sizeof(code)))
+	if (!read_before(u, ra, code))
 		return (struct call){ CALL_NONE, 0 };
 	if (code[2] == 0xe8) {
 		memcpy(&offset, code + 3, sizeof(offset));
@@ -364,39 +378,62 @@ static bool by_stack_top(struct as_unwinder *u, struct as_regs *regs)
 	return true;
 }
 
-/* The first return address up the stack with a frame record of its caller below it, or one
- * whose frame leads on by CFI. */
+/* Whether a call may have led into the code at pc, of which no CFI tells the beginning. */
+static bool may_lead_to(struct as_unwinder *u, const struct call *call, uint64_t pc)
+{
+	const uint64_t target = call->target ? behind_plt(u, call->target) : 0;
+
+	return target && target < pc && pc - target < FUNCTION_MAX &&
+	       as_modules_find(&u->modules, target) == as_modules_find(&u->modules, pc - 1) &&
+	       as_row_find(u, target).flags & AS_ROW_NONE;
+}
+
+/* The frame of a caller whose return address is at `place`, `below` being the word under it. */
+static bool blind_caller(struct as_unwinder *u, uint64_t place, uint64_t ra, uint64_t below,
+			 struct as_regs *caller)
+{
+	caller->known = 0;
+	as_regs_set(caller, AS_RIP, ra);
+	as_regs_set(caller, AS_RSP, place + 8);
+	if (below <= place || !looks_like_frame(below, place) || !is_record(u, below, true))
+		return false;
+	as_regs_set(caller, AS_RBP, below);
+	return true;
+}
+
+/*
+ * A return address up the stack: the first whose call may have led to where we are; or else the
+ * first with a frame record of its caller below it, or whose frame leads on by CFI.
+ */
 static int search_blind(struct as_unwinder *u, struct as_regs *regs)
 {
-	uint64_t place = regs->v[AS_RSP], ra, fp = 0;
+	uint64_t place = regs->v[AS_RSP], word = 0;
+	const uint64_t pc = regs->v[AS_RIP];
+	struct as_regs caller;
+	bool has_second = false;
+	int err = 0;
 
 	if (place & 7)
 		return -ENOENT;
-	for (unsigned i = 0; i < SEARCH_BLIND; i++, place += 8) {
-		const uint64_t below = fp; /* the word under this one: the caller's rbp, if pushed */
+	for (unsigned i = 0; i < SEARCH_BLIND && !err; i++, place += 8) {
+		const uint64_t below = word;
 
-		const int err = as_mem_word(&u->mem, place, &ra);
+		err = as_mem_word(&u->mem, place, &word);
+		const struct call call = err ? (struct call){ CALL_NONE, 0 } : call_before(u, word);
 
-		if (err)
-			return err == -E2BIG ? err : -ENOENT;
-		fp = ra;
-		if (call_before(u, ra).kind == CALL_NONE)
+		if (call.kind == CALL_NONE)
 			continue;
-		struct as_regs caller = { .known = 0 };
+		const bool has_record = blind_caller(u, place, word, below, &caller);
+		const bool is_ours = may_lead_to(u, &call, pc);
 
-		as_regs_set(&caller, AS_RIP, ra);
-		as_regs_set(&caller, AS_RSP, place + 8);
-		const bool has_record = i && below > place && looks_like_frame(below, place) &&
-					is_record(u, below, true);
-
-		if (has_record)
-			as_regs_set(&caller, AS_RBP, below);
-		if (has_record || look_ahead(u, &caller) == BELIEVED) {
+		if (is_ours || (!has_second && (has_record || look_ahead(u, &caller) == BELIEVED))) {
 			*regs = caller;
-			return 0;
+			has_second = true;
 		}
+		if (is_ours)
+			return 0;
 	}
-	return -ENOENT;
+	return has_second ? 0 : err == -E2BIG ? err : -ENOENT;
 }
 
 static int without_cfi(struct as_unwinder *u, struct as_guess *g, struct as_regs *regs)
