@@ -23,6 +23,8 @@ enum {
 	FRAME_MAX = 1 << 20,    /* a frame record further away is none */
 	FUNCTION_MAX = 1 << 16, /* a function without CFI is not taken to be longer */
 	CALL_BYTES_MAX = 7,
+	JUMP_BYTES = 256,       /* of a function, looked through for a jump into its other half */
+	PROLOGUE = 64,
 };
 
 /* ---- calls ----------------------------------------------------------------------------- */
@@ -139,14 +141,98 @@ static uint64_t behind_plt(struct as_unwinder *u, uint64_t target)
 	return rip_pointer(u, target + at + 6, code + at + 2);
 }
 
-static bool is_call_to(struct as_unwinder *u, const struct call *call, uint64_t function)
+/*
+ * Whether the code at `target` jumps into [from, to]: the compiler splits functions, and what
+ * was called is then the half that goes on in the other one (read -> read.part.0).
+ */
+static bool jumps_into(struct as_unwinder *u, uint64_t target, uint64_t from, uint64_t to)
+{
+	uint8_t code[JUMP_BYTES + 4];
+	int32_t offset;
+
+	if (as_mem_image(&u->mem, target, code, sizeof(code)))
+		return false;
+	for (unsigned i = 0; i + 5 <= sizeof(code); i++) {
+		/* jmp rel32, or the second byte of jcc rel32 */
+		if (code[i] != 0xe9 && (!i || code[i - 1] != 0x0f || (code[i] & 0xf0) != 0x80))
+			continue;
+		memcpy(&offset, code + i + 1, sizeof(offset));
+		const uint64_t to_here = target + i + 5 + (uint64_t)(int64_t)offset;
+
+		if (to_here >= from && to_here <= to)
+			return true;
+	}
+	return false;
+}
+
+/* Whether a call led to `pc` in the function that begins at `function`. */
+static bool is_call_to(struct as_unwinder *u, const struct call *call, uint64_t function,
+		       uint64_t pc)
 {
 	if (!call->target || !function)
 		return false;
-	return call->target == function || behind_plt(u, call->target) == function;
+	const uint64_t target = call->target == function ? function : behind_plt(u, call->target);
+
+	return target == function || jumps_into(u, target, function, pc);
 }
 
 /* ---- the function's own prologue -------------------------------------------------------- */
+
+/*
+ * Bytes of an instruction that moves something about and leaves the stack alone, as compilers
+ * mix them into prologues; 0 for any other. Prefixes, one byte of opcode, mod/rm, maybe an
+ * immediate.
+ */
+static unsigned plain_bytes(const uint8_t *code)
+{
+	static const uint8_t moves[] = { 0x89, 0x8b, 0x8d, 0x31, 0x33, 0x85, 0x63, 0x88, 0x8a };
+	unsigned at = code[0] == 0x64; /* fs: the stack protector's canary */
+	const uint8_t rex = (code[at] & 0xf0) == 0x40 ? code[at++] : 0;
+	const uint8_t op = code[at++];
+
+	if (op >= 0xb8 && op <= 0xbf) /* mov $imm,reg */
+		return at + (rex & 8 ? 8 : 4);
+	const uint8_t modrm = code[at];
+	const unsigned bytes = at + modrm_bytes(modrm, code[at + 1]);
+
+	if (op == 0xc7)
+		return bytes + 4;
+	if (op == 0xc6)
+		return bytes + 1;
+	if (!memchr(moves, op, sizeof(moves)))
+		return 0;
+	/* what writes rsp is no plain move */
+	if ((op == 0x8b || op == 0x8d || op == 0x33) && (modrm >> 3 & 7) == 4 && !(rex & 4))
+		return 0;
+	if ((op == 0x89 || op == 0x31) && modrm >> 6 == 3 && (modrm & 7) == 4 && !(rex & 1))
+		return 0;
+	return bytes;
+}
+
+static bool is_push(const uint8_t *code, unsigned *bytes)
+{
+	*bytes = code[0] == 0x41 ? 2 : 1;
+	return (code[*bytes - 1] & 0xf8) == 0x50;
+}
+
+/* sub $n,rsp */
+static bool is_sub(const uint8_t *code, uint64_t *n)
+{
+	int32_t wide;
+
+	if (code[0] != 0x48 || (code[1] != 0x83 && code[1] != 0x81) || code[2] != 0xec)
+		return false;
+	memcpy(&wide, code + 3, sizeof(wide));
+	*n = code[1] == 0x83 ? (uint64_t)(int64_t)(int8_t)code[3] : (uint64_t)(int64_t)wide;
+	return true;
+}
+
+/* Moves *at over plain instructions. */
+static void skip_plain(const uint8_t *code, unsigned *at)
+{
+	for (unsigned bytes; *at < PROLOGUE && (bytes = plain_bytes(code + *at)) > 0;)
+		*at += bytes;
+}
 
 /*
  * How far below rbp a function's prologue leaves rsp: push rbp; mov rsp,rbp; pushes of other
@@ -156,34 +242,34 @@ static bool is_call_to(struct as_unwinder *u, const struct call *call, uint64_t 
 static bool read_prologue(struct as_unwinder *u, uint64_t function, uint64_t *below)
 {
 	static const uint8_t endbr64[4] = { 0xf3, 0x0f, 0x1e, 0xfa };
-	static const uint8_t frame[4] = { 0x55, 0x48, 0x89, 0xe5 };
-	uint8_t code[32];
-	unsigned at = 0;
-	int32_t n;
+	static const uint8_t set_frame[3] = { 0x48, 0x89, 0xe5 };
+	uint8_t code[PROLOGUE + 32] = { 0 };
+	unsigned at = 0, bytes;
+	uint64_t n;
 
-	if (as_mem_image(&u->mem, function, code, sizeof(code)))
+	if (as_mem_image(&u->mem, function, code, PROLOGUE + 16))
 		return false;
 	if (memcmp(code, endbr64, sizeof(endbr64)) == 0)
 		at += sizeof(endbr64);
-	if (memcmp(code + at, frame, sizeof(frame)) != 0)
+	if (code[at++] != 0x55)
 		return false;
-	at += sizeof(frame);
+	while (at < PROLOGUE && memcmp(code + at, set_frame, sizeof(set_frame)) != 0) {
+		bytes = plain_bytes(code + at);
+		if (!bytes)
+			return false;
+		at += bytes;
+	}
+	at += sizeof(set_frame);
 	*below = 0;
-	for (unsigned pushes = 0; pushes < 5; pushes++, *below += 8) {
-		if (code[at] == 0x53)
-			at++;
-		else if (code[at] == 0x41 && code[at + 1] >= 0x54 && code[at + 1] <= 0x57)
-			at += 2;
-		else
-			break;
+	skip_plain(code, &at);
+	while (at < PROLOGUE && is_push(code + at, &bytes)) {
+		*below += 8;
+		at += bytes;
+		skip_plain(code, &at);
 	}
-	if (code[at] == 0x48 && code[at + 1] == 0x83 && code[at + 2] == 0xec) {
-		*below += code[at + 3] & 0x80 ? 0 : code[at + 3];
-	} else if (code[at] == 0x48 && code[at + 1] == 0x81 && code[at + 2] == 0xec) {
-		memcpy(&n, code + at + 3, sizeof(n));
-		*below += n > 0 ? (uint64_t)n : 0;
-	}
-	return true;
+	if (at < PROLOGUE && is_sub(code + at, &n))
+		*below += n < FRAME_MAX ? n : 0;
+	return at < PROLOGUE;
 }
 
 /* ---- is a frame believable? ------------------------------------------------------------- */
@@ -234,7 +320,8 @@ struct search {
 	struct as_unwinder *u;
 	const struct as_row *row;
 	const struct as_regs *regs;
-	uint64_t function;
+	uint64_t at;           /* where in its function the frame is */
+	uint64_t function;     /* 0: not known */
 	uint64_t expected;     /* where the prologue puts the return address; 0: not known */
 	struct as_regs second; /* the best find so far that is not proved; the first of equals */
 	enum belief second_belief;
@@ -267,10 +354,9 @@ static bool try_place(struct search *s, uint64_t place, uint64_t word, struct as
 
 	if (call.kind == CALL_NONE || !caller_at(s, place, caller))
 		return false;
-	const bool is_ours = is_call_to(s->u, &call, s->function);
 	const enum belief belief = look_ahead(s->u, caller);
 
-	if (is_ours && belief > UNLIKELY)
+	if (belief > UNLIKELY && is_call_to(s->u, &call, s->function, s->at))
 		return true;
 	/* a call to something else led here: by a pointer, or that function jumped to ours */
 	if (belief == BELIEVED && place == s->expected)
@@ -294,14 +380,13 @@ static bool take_expected(struct search *s, struct as_regs *caller)
 static int search_frame_end(struct as_unwinder *u, const struct as_row *row, bool exact,
 			    struct as_regs *regs)
 {
-	const uint64_t at = regs->v[AS_RIP] - !exact;
 	const struct as_regs frame = *regs;
-	struct search s = { .u = u, .row = row, .regs = &frame };
+	struct search s = { .u = u, .row = row, .regs = &frame, .at = regs->v[AS_RIP] - !exact };
 	uint64_t place = regs->v[AS_RSP], below, word;
 	int err = 0;
 
 	if (row->into < UINT32_MAX)
-		s.function = at - row->into;
+		s.function = s.at - row->into;
 	if (place & 7)
 		return -ENOENT;
 	if (row->cfa_reg == AS_RBP && !(row->flags & AS_ROW_COMPLEX) && !exact &&

@@ -63,7 +63,8 @@ struct out {
 
 static void put(struct out *o, const void *bytes, size_t n)
 {
-	memcpy(o->at, bytes, n);
+	if (n) /* bytes may be NULL then */
+		memcpy(o->at, bytes, n);
 	o->at += n;
 }
 

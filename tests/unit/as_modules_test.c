@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <gnu/libc-version.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +125,7 @@ TEST(bias_table_and_build_id_are_what_the_loader_says)
 
 	look_at_ourselves(ROOM, sizeof(names));
 	T_EQ(dl_iterate_phdr(ask_loader, &w), 1);
-	const struct as_elf *elf = as_module_elf(as_modules_find(&t, address(qsort)), &mem);
+	const struct as_elf *elf = as_module_elf(as_modules_find(&t, address(gnu_get_libc_version)), &mem);
 
 	T_EQ(elf->bias, w.bias);
 	T_EQ(elf->hdr, w.hdr);
@@ -198,7 +199,7 @@ TEST(what_there_is_no_room_for_is_counted)
 TEST(the_print_changes_with_the_modules_and_only_then)
 {
 	look_at_ourselves(ROOM, sizeof(names));
-	struct as_module *libc = as_modules_find(&t, address(qsort));
+	struct as_module *libc = as_modules_find(&t, address(gnu_get_libc_version));
 
 	T_OK(as_module_elf(libc, &mem)->hdr);
 	const uint64_t print = t.print, hdr = libc->elf.hdr;
@@ -206,7 +207,7 @@ TEST(the_print_changes_with_the_modules_and_only_then)
 	read_again();
 	T_EQ(t.print, print);
 	/* known headers are kept */
-	libc = as_modules_find(&t, address(qsort));
+	libc = as_modules_find(&t, address(gnu_get_libc_version));
 	T_EQ(libc->elf_read, 1);
 	T_EQ(libc->elf.hdr, hdr);
 	void *code = map_code(-1, 4096);
@@ -216,7 +217,7 @@ TEST(the_print_changes_with_the_modules_and_only_then)
 	munmap(code, 4096);
 	read_again();
 	T_EQ(t.print, print);
-	T_EQ(as_module_elf(as_modules_find(&t, address(qsort)), &mem)->hdr, hdr);
+	T_EQ(as_module_elf(as_modules_find(&t, address(gnu_get_libc_version)), &mem)->hdr, hdr);
 }
 
 TEST(garbage_where_headers_should_be_is_no_elf_file_and_no_crash)
@@ -226,13 +227,13 @@ TEST(garbage_where_headers_should_be_is_no_elf_file_and_no_crash)
 	struct as_elf elf;
 
 	look_at_ourselves(ROOM, sizeof(names));
-	memcpy(eh, (void *)(uintptr_t)as_modules_find(&t, address(qsort))->start, 4096);
+	memcpy(eh, (void *)(uintptr_t)as_modules_find(&t, address(gnu_get_libc_version))->start, 4096);
 	T_EQ(as_elf_read(&mem, at, at + (1 << 16), &elf), 0);
 	srand((unsigned)t_seed());
 	for (unsigned round = 0; round < 20000 * t_length(); round++) {
 		unsigned char *bytes = (unsigned char *)eh;
 
-		memcpy(eh, (void *)(uintptr_t)as_modules_find(&t, address(qsort))->start, 1024);
+		memcpy(eh, (void *)(uintptr_t)as_modules_find(&t, address(gnu_get_libc_version))->start, 1024);
 		for (int i = rand() % 8; i >= 0; i--)
 			bytes[rand() % 1024] = (unsigned char)rand();
 		as_mem_forget(&mem);

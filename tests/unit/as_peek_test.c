@@ -497,23 +497,8 @@ TEST(a_main_thread_that_has_ended_hides_no_other)
 	waitpid(pid, NULL, 0);
 }
 
-TEST(a_process_that_may_not_be_read_is_not_called_running)
+static void look_without_permission(pid_t pid)
 {
-	int ends[2], life[2];
-	char byte;
-
-	T_EQ(pipe(ends), 0);
-	T_EQ(pipe(life), 0);
-	const pid_t pid = fork();
-
-	if (pid == 0) {
-		/* a parent of another user may not send it a signal at its death: the pipe ends */
-		close(life[1]);
-		prctl(PR_SET_DUMPABLE, 0);
-		write(ends[1], "x", 1);
-		_exit((int)read(life[0], &byte, 1));
-	}
-	T_EQ(read(ends[0], &byte, 1), 1);
 	struct as_peek *p = mmap(NULL, as_peek_bytes(), PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -531,29 +516,66 @@ TEST(a_process_that_may_not_be_read_is_not_called_running)
 	T_STR(thread.comm, "as_peek_test");
 }
 
+TEST(a_process_that_may_not_be_read_is_not_called_running)
+{
+	int ends[2], status;
+	char byte;
+
+	T_EQ(pipe(ends), 0);
+	const pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_DUMPABLE, 0);
+		write(ends[1], "x", 1);
+		for (;;)
+			pause();
+	}
+	T_EQ(read(ends[0], &byte, 1), 1);
+	const pid_t looker = fork();
+
+	if (looker == 0) {
+		look_without_permission(pid);
+		_exit(0);
+	}
+	T_EQ(waitpid(looker, &status, 0), looker);
+	kill(pid, SIGKILL);
+	T_EQ(waitpid(pid, NULL, 0), pid);
+	T_EQ(status, 0);
+}
+
 TEST(a_thread_in_uninterruptible_sleep_is_looked_at_like_any_other)
 {
+	pid_t grandchild;
+	int ends[2];
+
+	T_EQ(pipe(ends), 0);
+	T_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	const pid_t pid = fork();
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (vfork() == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			/* no libc frame is left half-way by this: the child never returns */
-			syscall(SYS_pause);
-			_exit(0);
+			const pid_t self = (pid_t)syscall(SYS_getpid);
+
+			syscall(SYS_write, ends[1], &self, sizeof(self));
+			for (;;)
+				syscall(SYS_pause);
 		}
 		_exit(0);
 	}
-	struct as_peek *p = settle(pid);
+	T_EQ(read(ends[0], &grandchild, sizeof(grandchild)), sizeof(grandchild));
+	struct as_peek *p = new_peek(pid);
 
 	as_peek_thread(p, pid, &thread);
+	kill(pid, SIGKILL);
+	kill(grandchild, SIGKILL);
+	T_EQ(waitpid(pid, NULL, 0), pid);
+	T_EQ(waitpid(grandchild, NULL, 0), grandchild);
 	T_EQ(thread.captured, AS_CAPTURED_PEEK);
 	T_EQ(thread.nr, SYS_vfork);
 	T_EQ(thread.state, 'D');
 	T_EQ(thread.end, AS_END_BOTTOM);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
 }
 
 /* ---- how long --------------------------------------------------------------------------------- */
