@@ -133,9 +133,9 @@ TEST(cells_that_make_no_sense_are_refused_and_not_followed)
 		struct hub_message m;
 
 		start(0);
-		ring->cell[0].len = bad[i].len;
-		ring->cell[0].slot = HUB_NO_SLOT;
-		ring->cell[0].word = HUB_WORD(bad[i].position, bad[i].first, bad[i].cells);
+		HUB_RING_CELLS(ring)[0].len = bad[i].len;
+		HUB_RING_CELLS(ring)[0].slot = HUB_NO_SLOT;
+		HUB_RING_CELLS(ring)[0].word = HUB_WORD(bad[i].position, bad[i].first, bad[i].cells);
 		if (hub_ring_next(&rx, &m, 0) != -EBADMSG)
 			T_FAIL("taken: %s", bad[i].what);
 		T_EQ(rx.position, 0);
@@ -191,7 +191,7 @@ TEST(scrubbing_keeps_the_words_of_messages_that_were_taken)
 	}
 	hub_ring_scrub(ring, CELLS, rx.position);
 	for (uint64_t i = 0; i < 5; i++)
-		T_EQ(ring->cell[i].word, HUB_WORD(i, 1, 1));
+		T_EQ(HUB_RING_CELLS(ring)[i].word, HUB_WORD(i, 1, 1));
 }
 
 TEST(skipping_drops_all_that_was_published)
