@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/grow.h"
+#include "lib/state/state_copy.h"
 
 static bool is_same_place(const struct finding *a, const struct finding *b)
 {
@@ -125,7 +126,13 @@ struct frame *frame_make(struct state *st, const struct findings *f, const struc
 		state_fini(st);
 		return NULL;
 	}
-	frame->st = *st;
+	/* most of what a source made is outgrown arrays: the copy is a fifth of it */
+	const int r = state_copy(&frame->st, st);
+	state_fini(st);
+	if (r) {
+		free(frame);
+		return NULL;
+	}
 	if (copy_findings(&frame->st.arena, f, &frame->findings) || number_stacks(frame)) {
 		frame_destroy(frame);
 		return NULL;

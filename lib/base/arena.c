@@ -15,26 +15,41 @@ struct arena_block {
 /* Blocks double from the smaller size: most states are small, and shmtop keeps hundreds. */
 enum { BLOCK_FIRST = 4 << 10, BLOCK = 64 << 10 };
 
+static int add_block(struct arena *a, size_t room)
+{
+	struct arena_block *b = calloc(1, sizeof(*b) + room);
+
+	if (!b)
+		return -ENOMEM;
+	b->next = a->block;
+	a->block = b;
+	a->used = 0;
+	a->room = room;
+	a->bytes += sizeof(*b) + room;
+	return 0;
+}
+
+int arena_reserve(struct arena *a, size_t bytes)
+{
+	return bytes > SIZE_MAX / 2 ? -ENOMEM : add_block(a, bytes);
+}
+
 void *arena_take(struct arena *a, size_t bytes)
 {
 	if (bytes > SIZE_MAX / 2)
 		return NULL;
 	bytes = (bytes + 15) & ~(size_t)15;
 	if (!a->block || bytes > a->room - a->used) {
-		const size_t usual = !a->block ? BLOCK_FIRST : a->bytes < BLOCK ? a->bytes : BLOCK;
+		const size_t usual = !a->grown ? BLOCK_FIRST : a->grown < BLOCK ? a->grown : BLOCK;
 		const size_t room = bytes > usual ? bytes : usual;
-		struct arena_block *b = calloc(1, sizeof(*b) + room);
 
-		if (!b)
+		if (add_block(a, room))
 			return NULL;
-		b->next = a->block;
-		a->block = b;
-		a->used = 0;
-		a->room = room;
-		a->bytes += sizeof(*b) + room;
+		a->grown += room;
 	}
 	void *p = a->block->bytes + a->used;
 	a->used += bytes;
+	a->taken += bytes;
 	return p;
 }
 

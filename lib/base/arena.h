@@ -13,6 +13,8 @@ struct arena {
 	struct arena_block *block;
 	size_t used, room;
 	size_t bytes; /* held in all, for those who keep many */
+	size_t taken; /* given out */
+	size_t grown; /* of bytes: what nobody reserved */
 };
 
 /*
@@ -21,6 +23,12 @@ struct arena {
  * Safety: one-owner.
  */
 void *arena_take(struct arena *a, size_t bytes);
+
+/*
+ * arena_reserve - memory for what will be taken, in one piece. Only on an empty arena.
+ * Returns 0 or -ENOMEM. Safety: one-owner.
+ */
+int arena_reserve(struct arena *a, size_t bytes);
 
 /* arena_strdup - a copy of s (NULL gives NULL). Returns NULL without memory. Safety: one-owner. */
 char *arena_strdup(struct arena *a, const char *s);

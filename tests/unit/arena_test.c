@@ -1,5 +1,7 @@
 #include "lib/base/arena.h"
 
+#include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "tests/t.h"
@@ -34,4 +36,23 @@ TEST(memory_is_zeroed_and_texts_are_copies)
 	T_OK(arena_take(&a, SIZE_MAX - 3) == NULL);
 	arena_fini(&a);
 	T_OK(a.block == NULL);
+}
+
+TEST(what_is_reserved_is_enough_and_no_more)
+{
+	struct arena a = { 0 };
+
+	for (int i = 0; i < 100; i++)
+		arena_take(&a, (size_t)i);
+	const size_t taken = a.taken;
+	arena_fini(&a);
+	T_EQ(arena_reserve(&a, taken), 0);
+	const size_t bytes = a.bytes;
+	T_OK(bytes >= taken && bytes < taken + 64);
+	for (int i = 0; i < 100; i++)
+		T_OK(arena_take(&a, (size_t)i) != NULL);
+	T_EQ(a.bytes, bytes);
+	T_EQ(a.taken, taken);
+	T_EQ(arena_reserve(&a, SIZE_MAX), -ENOMEM);
+	arena_fini(&a);
 }
