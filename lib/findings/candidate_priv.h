@@ -69,7 +69,8 @@ enum proof {
 	PROOF_DWELL,   /* has to hold for a while */
 	PROOF_AT_ONCE, /* a fact, not a condition that may pass */
 	PROOF_NONE,    /* this source can only suspect it: never confirmed by this look */
-	PROOF_UNSURE,  /* cannot be told in this look: neither for nor against, never new */
+	PROOF_UNSURE,  /* cannot be told in this look: with its fingerprint unchanged a finding
+			  stays as it was; never new */
 };
 
 struct candidate {
@@ -82,6 +83,8 @@ struct candidate {
 	uint64_t since_us;      /* the age that the state itself proves; 0: none */
 	uint64_t dwell_us;      /* 0: the rule's */
 	uint64_t fingerprint;
+	bool unwanted;          /* in this look nobody suffers from it: confirmed only once somebody */
+	uint64_t demand;        /* did in this episode, or this count has grown */
 	struct finding_where where;
 	const char *place_text, *sentence, *also, *brief, *evidence, *means;
 	const char *next[FINDING_NEXT];

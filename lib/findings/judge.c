@@ -163,6 +163,8 @@ static void begin_episode(struct track *t, const struct candidate *c)
 	t->fingerprint = c->fingerprint;
 	t->samples = 0;
 	t->from_ages = false;
+	t->wanted = false;
+	t->demand = c->demand;
 }
 
 static void confirm(struct track *t, bool single_moment)
@@ -179,7 +181,7 @@ static bool is_due(const struct track *t, const struct candidate *c, uint64_t he
 	case PROOF_AT_ONCE:
 		return true;
 	case PROOF_DWELL:
-		return held_us >= t->dwell_us && (t->samples >= 2 || single_moment);
+		return t->wanted && held_us >= t->dwell_us && (t->samples >= 2 || single_moment);
 	default:
 		return false;
 	}
@@ -228,6 +230,7 @@ static void see(const struct judge *judge, struct track *t, const struct candida
 	if (!t->open)
 		begin_episode(t, c);
 	t->samples++;
+	t->wanted |= !c->unwanted || c->demand > t->demand;
 	t->dwell_us = dwell_of(judge, c);
 	if (c->since_us && c->since_us < t->begin_us)
 		t->begin_us = c->since_us;
@@ -270,6 +273,10 @@ static void take_candidate(struct turn *turn, const struct track *old, const str
 	if (c->proof == PROOF_UNSURE) {
 		if (!old)
 			return;
+		if (old->open && old->fingerprint != c->fingerprint) { /* it moved, whatever it was */
+			keep_track(turn, old);
+			return;
+		}
 		*t = *old;
 		t->seen = false;
 		turn->page.tracks++;

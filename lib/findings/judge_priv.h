@@ -16,6 +16,8 @@ struct track {
 	uint64_t fingerprint;
 	unsigned samples;
 	bool from_ages;
+	bool wanted;              /* somebody suffers from it, in this episode */
+	uint64_t demand;          /* at its begin */
 	uint64_t shown_begin_us, shown_held_us;
 	unsigned shown_samples;
 	unsigned times;           /* episodes that were confirmed */

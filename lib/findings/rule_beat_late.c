@@ -31,6 +31,8 @@ static void look_at_peer(const struct scene_peer *peer, struct candidates *out)
 				   : "outside its handlers";
 
 	candidate_stack(out, c, peer->hub->st, end->consumer.thread);
+	/* a file's beat stays as its writer left it, also when that was stopped or killed */
+	c->proof = peer->hub->h->source == STATE_HUB_FILE ? PROOF_UNSURE : PROOF_DWELL;
 	c->since_us = beat->since_us;
 	c->fingerprint = beat->since_us;
 	candidate_stuck(c, NODE_PEER, peer->hub, peer->p->id);
@@ -54,11 +56,9 @@ static void look_at_peer(const struct scene_peer *peer, struct candidates *out)
 static void look(const struct scene *scene, struct candidates *out)
 {
 	for EACH_HUB(scene, hub)
-		/* a file's beat stays as its writer left it, also when that was stopped or killed */
-		if (hub->h->source != STATE_HUB_FILE)
-			for EACH_PEER(hub, peer)
-				if (peer->usable && is_late(peer))
-					look_at_peer(peer, out);
+		for EACH_PEER(hub, peer)
+			if (peer->usable && is_late(peer))
+				look_at_peer(peer, out);
 }
 
 const struct rule rule_beat_late = {

@@ -3,7 +3,10 @@
  * a file can tell, between publishing a message and ringing for it.
  *
  * A second of SIGSTOP is nobody's concern: the dwell. A process that is stopped and continued
- * in step with our looks moves in between: the fingerprint.
+ * in step with our looks moves in between: the fingerprint. Since when it is stopped the system
+ * does not tell; what waits for it unread does.
+ *
+ * A look that sees no processes (a hub file beside feeds) says nothing for or against.
  */
 #include "lib/findings/candidate_priv.h"
 #include "lib/findings/rules_priv.h"
@@ -21,12 +24,15 @@ static const struct scene_end *unrung(const struct scene_peer *peer, bool host)
 }
 
 static void describe_stopped(struct candidates *out, const struct scene_party *p,
-			     const struct scene_end *end, struct candidate *c)
+			     const struct scene_end *end, uint64_t unread, struct candidate *c)
 {
 	const char letter = p->process && p->process->state != '?' ? p->process->state : 'T';
 
-	c->sentence = text(out, "%s has been stopped%s for {held}", who(out, p),
-			   end ? " before ringing" : "");
+	c->sentence = text(out, "%s has been stopped%s for {held}%s", who(out, p),
+			   end ? " before ringing" : "",
+			   unread ? text(out, " with %s waiting", plural(out, unread, "message",
+									 "messages"))
+				  : "");
 	c->brief = text(out, "state %c%s", letter, end ? ", stopped before ringing" : "");
 	c->evidence = text(out, "process state %c (%s) in {samples}", letter,
 			   letter == 't' ? "held by a debugger" : "stopped by a signal");
@@ -63,8 +69,15 @@ static uint64_t positions(const struct scene_peer *peer)
 {
 	const struct state_peer *p = peer->p;
 
-	return p->ring[HUB_RECV].tail * 3 + p->ring[HUB_SEND].head * 5 + p->handled * 7 +
-	       p->beat.since_us;
+	return p->ring[HUB_RECV].tail * 3 + p->ring[HUB_SEND].head * 5 + p->handled * 7;
+}
+
+/* It is stopped, and has not read what waits since then. */
+static uint64_t unread_since(const struct scene_peer *peer)
+{
+	const struct scene_end *recv = &peer->end[HUB_RECV];
+
+	return recv->usable && recv->ring->waiting ? recv->still_us : 0;
 }
 
 static void look_at_peer(const struct scene_peer *peer, struct candidates *out)
@@ -73,8 +86,7 @@ static void look_at_peer(const struct scene_peer *peer, struct candidates *out)
 	const struct scene_end *end = unrung(peer, false);
 	const bool stopped = party->stopped == STATE_YES;
 
-	/* a producer that is seen and not stopped is merely slow */
-	if (!stopped && (!end || party->stopped == STATE_NO || !end->still_us))
+	if (party->stopped == STATE_NO) /* a producer that is seen and not stopped is merely slow */
 		return;
 	struct candidate *c = candidate_of_peer(out, peer, WHAT_STOPPED);
 
@@ -82,10 +94,15 @@ static void look_at_peer(const struct scene_peer *peer, struct candidates *out)
 	candidate_stack(out, c, peer->hub->st, party->thread);
 	candidate_stuck(c, NODE_PEER, peer->hub, peer->p->id);
 	if (stopped) {
-		describe_stopped(out, party, end, c);
-	} else {
+		c->since_us = end ? end->still_us : unread_since(peer);
+		describe_stopped(out, party, end,
+				 unread_since(peer) ? peer->end[HUB_RECV].ring->waiting : 0, c);
+	} else if (end && end->still_us) {
 		c->since_us = end->still_us;
 		describe_unrung(out, party, c);
+	} else {
+		c->proof = PROOF_UNSURE;
+		return;
 	}
 	if (end)
 		add_ring(out, end, c);
@@ -120,9 +137,7 @@ static void look_at_host(const struct scene_hub *hub, struct candidates *out)
 	const struct scene_end *end = host_unrung(hub);
 	const bool stopped = hub->host.stopped == STATE_YES;
 
-	if (hub->h->damage || hub->h->stopping)
-		return;
-	if (!stopped && (!end || hub->host.stopped == STATE_NO))
+	if (hub->h->damage || hub->h->stopping || hub->host.stopped == STATE_NO)
 		return;
 	struct candidate *c = candidate_of_hub(out, hub, PLACE_HUB, WHAT_STOPPED);
 
@@ -133,10 +148,13 @@ static void look_at_host(const struct scene_hub *hub, struct candidates *out)
 	c->fingerprint = host_positions(hub);
 	if (stopped) {
 		candidate_stuck(c, NODE_HOST, hub, 0);
-		describe_stopped(out, &hub->host, end, c);
-	} else {
+		describe_stopped(out, &hub->host, end, 0, c);
+	} else if (end) {
 		c->since_us = end->still_us;
 		describe_unrung(out, &hub->host, c);
+	} else {
+		c->proof = PROOF_UNSURE;
+		return;
 	}
 	if (end)
 		add_ring(out, end, c);

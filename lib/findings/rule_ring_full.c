@@ -74,8 +74,8 @@ const struct rule rule_ring_full = {
 		"pass through it. Its writers wait for space. The reader works, but too slowly for "
 		"what is sent.",
 	.detection =
-		"No room for a message of the largest size (the cells reserved for replies left out), "
-		"and the oldest waiting message is not young, in every look for the dwell time; in a "
+		"Hardly room for another message (the cells reserved for replies left out), and the "
+		"oldest waiting message is not young, in every look for the dwell time; in a "
 		"file: the oldest message has waited that long, or a second while the writer is known to "
 		"wait for space.",
 	.causes =

@@ -12,13 +12,20 @@
 
 enum { NO_SPACE_RECENT_US = 10 * SECOND_US, NO_SPACE = UINT32_MAX };
 
-/* Room in the file is not all: the hub as a whole has a limit too, which only its host knows. A
- * class that could grow would not let anybody wait. */
 static bool is_exhausted(const struct state_class *k)
 {
-	if (!k->slots || k->count[HUB_SLOT_FREE])
-		return false;
-	return k->waiters || (k->failed && k->slots >= k->slots_max);
+	return k->slots && !k->count[HUB_SLOT_FREE] && (k->waiters || k->failed);
+}
+
+/*
+ * Somebody wants a slot and gets none. Room in the file is not all: the hub as a whole has a
+ * limit too, which only its host knows; but a class that could grow would not let anybody wait,
+ * nor fail again (the judge watches that count). After the host's end a failure at any time has
+ * to do.
+ */
+static bool is_wanted(const struct scene_hub *hub, const struct state_class *k)
+{
+	return k->waiters || k->slots >= k->slots_max || hub->ended;
 }
 
 /* Independent of the order of the owners. */
@@ -113,6 +120,8 @@ static void look_at_class(const struct scene_hub *hub, const struct state_class 
 
 	c->since_us = still_since(hub->h, k);
 	c->fingerprint = holders_fingerprint(k);
+	c->unwanted = !is_wanted(hub, k);
+	c->demand = k->failed;
 	c->where.class_bytes = k->bytes;
 	if (peer && h.n * 2 > k->slots) {
 		c->where.peer = (int)h.peer;

@@ -185,6 +185,18 @@ static enum scene_doing told_doing(const struct scene_end *end)
 						     : DOING_UNKNOWN;
 }
 
+/* Hardly room for another message. Its reader may have taken one or two whose place the waiting
+ * writer has not filled yet, but a small ring is not full when it is half empty. */
+static bool is_full(uint64_t capacity, uint64_t used)
+{
+	if (capacity <= HUB_RING_RESERVED)
+		return false;
+	const uint64_t usable = capacity - HUB_RING_RESERVED;
+	const uint64_t slack = usable / 4 < 3 * HUB_MSG_CELLS ? usable / 4 : 3 * HUB_MSG_CELLS;
+
+	return used + slack > usable;
+}
+
 static void look_at_ring(struct scene_end *end)
 {
 	const struct state_ring *r = end->ring;
@@ -192,7 +204,7 @@ static void look_at_ring(struct scene_end *end)
 	const uint64_t end_cell = scene_later(r->head, r->published);
 
 	end->used_cells = end_cell > r->tail ? end_cell - r->tail : 0;
-	end->full = r->capacity && end->used_cells + HUB_MSG_CELLS + HUB_RING_RESERVED > r->capacity;
+	end->full = is_full(r->capacity, end->used_cells);
 	end->rung = r->waiting && r->oldest.is_there && r->bell_head > r->oldest.position;
 	if (r->waiting && r->oldest.is_there && r->oldest.time_us) {
 		end->still_us = scene_later(r->oldest.time_us, r->take_us);

@@ -52,7 +52,7 @@ struct scene_end { /* a ring and the two at it */
 	bool doing_seen;         /* from the system; false: from what the file says */
 	uint64_t still_us;       /* messages wait and none was taken since; 0: not known */
 	uint64_t used_cells;
-	bool full;               /* no room for a message of the largest size */
+	bool full;               /* hardly room for another message */
 	bool rung;               /* the bell was rung after the oldest waiting message came */
 };
 

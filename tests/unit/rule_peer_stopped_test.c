@@ -24,6 +24,37 @@ static void healthy(struct state *st, struct state_hub *hub, struct state_peer *
 	(void)st, (void)hub, (void)p, (void)at;
 }
 
+static void unread(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	(void)hub;
+	build_stopped(st, p);
+	build_waiting(st, p, HUB_RECV, 7, 6 + at);
+}
+
+TEST(what_waits_unread_tells_since_when_a_peer_is_stopped)
+{
+	struct judge *judge = rule_looks(unread, 0.02); /* the two looks of one dump */
+
+	T_HAS(rule_only(judge, "peer-stopped")->sentence, "has been stopped for 6.0 s with 7 messages waiting");
+	judge_destroy(judge);
+}
+
+TEST(a_file_beside_feeds_that_sees_no_processes_does_not_clear_it)
+{
+	struct state *same = rule_state(3, unread), *moved = rule_state(3, unread);
+
+	build_as_file(same);
+	build_as_file(moved);
+	struct judge *judge = build_judge(rule_state(0, unread), rule_state(1, unread), same, NULL);
+
+	T_OK(rule_only(judge, "peer-stopped"));
+	judge_destroy(judge);
+	moved->hub[0].peer[2].handled += 3;
+	judge = build_judge(rule_state(0, unread), rule_state(1, unread), moved, NULL);
+	T_OK(build_find(judge, "peer-stopped", FINDING_CLEARED));
+	judge_destroy(judge);
+}
+
 TEST(a_stop_of_a_second_passes_unconfirmed)
 {
 	struct judge *judge = build_judge(rule_state(0, stopped), rule_state(1, stopped),

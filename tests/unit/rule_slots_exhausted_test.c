@@ -73,9 +73,26 @@ TEST(a_class_that_does_not_grow_while_somebody_waits_is_exhausted)
 	judge_destroy(judge);
 }
 
-TEST(a_class_that_can_grow_is_not_exhausted)
+TEST(a_class_that_can_grow_and_that_nobody_misses_is_not_exhausted)
 {
-	rule_none(rule_looks(may_grow, 3), "slots-exhausted");
+	struct judge *judge = rule_looks(may_grow, 3);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	judge_destroy(judge);
+}
+
+static void failing(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	may_grow(st, hub, p, at);
+	hub->klass[0].failed += (uint64_t)(at * 1000);
+}
+
+TEST(claims_that_go_on_failing_count_between_two_looks)
+{
+	struct judge *judge = rule_looks(failing, 1);
+
+	T_OK(rule_only(judge, "slots-exhausted"));
+	judge_destroy(judge);
 }
 
 static void no_space(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
