@@ -36,6 +36,9 @@ as_objs      := $(call objs,lib/as/*.c)
 hub_objs     := $(call objs,lib/hub/*.c)
 lib_objs     := $(call objs,lib/*/*.c)
 preload_objs := $(call objs,sigdump/preload/*.c sigdump/preload/as/*.c)
+# What becomes libsigdump.so: never instrumented, because it runs before a sanitizer's own start,
+# and in a thread that the sanitizer knows nothing of.
+guest_objs   := $(if $(SAN),$(patsubst $(O)/%,$(O)/guest/%,$(preload_objs) $(as_objs)),$(preload_objs) $(as_objs))
 sigpath_objs := $(as_objs) $(call objs,sigdump/preload/as/*.c)
 # The copy of libshmhub with the fault seam (hub_fault.h): only tests and hubdemo link it.
 fault_objs   := $(patsubst %.c,$(O)/fault/%.o,$(call src,lib/hub/*.c))
@@ -61,7 +64,7 @@ all: $(libs) $(tools) $(sut)
 
 # Code that a signal may land in: no lazy TLS, no lazy binding (checked by check-as).
 # (A variable of its own: what is added to ALL_CFLAGS here would leak into $(B)/flags.)
-$(as_objs) $(preload_objs): OBJ_CFLAGS += -ftls-model=initial-exec
+$(as_objs) $(preload_objs) $(guest_objs): OBJ_CFLAGS += -ftls-model=initial-exec
 $(hub_objs) $(fault_objs) $(preload_objs) $(base_objs): OBJ_CFLAGS += -fvisibility=hidden
 $(sut_objs): OBJ_CFLAGS += -DSHMHUB_FAULTS
 
@@ -81,6 +84,11 @@ $(O)/fault/%.o: %.c $(B)/flags Makefile | deps
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CPPFLAGS) -DSHMHUB_FAULTS $(ALL_CFLAGS) $(OBJ_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(O)/guest/%.o: %.c $(B)/flags Makefile | deps
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(filter-out $(san_flags),$(ALL_CFLAGS)) $(OBJ_CFLAGS) \
+		-fvisibility=hidden -MMD -MP -c -o $@ $<
+
 $(B)/flags: FORCE                     # rebuild when compiler or flags change
 	@mkdir -p $(@D); echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(VERSION)' | cmp -s - $@ || \
 	 echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(VERSION)' >$@
@@ -99,10 +107,11 @@ $(B)/lib/libshmhub.so: $(B)/lib/libshmhub.so.0
 
 # initfirst: our constructor runs before any other, so that no thread exists yet.
 # bsymbolic: our own calls stay ours, whatever the program exports.
-$(B)/lib/libsigdump.so: $(preload_objs) $(as_objs) sigdump/preload/sigdump.map
+$(B)/lib/libsigdump.so: $(guest_objs) sigdump/preload/sigdump.map
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) -shared -Wl,-soname,libsigdump.so -Wl,--version-script=sigdump/preload/sigdump.map \
-		-Wl,-z,now -Wl,-z,initfirst -Wl,-Bsymbolic $(ALL_LDFLAGS) -o $@ $(preload_objs) $(as_objs) -ldl
+		-Wl,-z,now -Wl,-z,initfirst -Wl,-Bsymbolic $(filter-out $(san_flags),$(ALL_LDFLAGS)) \
+		-o $@ $(guest_objs) -ldl
 
 # Everything under lib/ for the tools; the tests' copy carries the fault seam.
 $(B)/lib/libshmscope.a: $(lib_objs)

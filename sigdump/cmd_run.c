@@ -49,6 +49,16 @@ static int set_feed(const char *dir, struct err *err)
 	return 0;
 }
 
+/* A sanitizer's runtime insists on being the first of all libraries. */
+static size_t sanitizer_first(const char *list)
+{
+	const size_t n = strcspn(list, ": ");
+	const char *name = memrchr(list, '/', n);
+	const char *base = name ? name + 1 : list;
+
+	return strncmp(base, "libasan.so", 10) == 0 || strncmp(base, "libtsan.so", 10) == 0 ? n : 0;
+}
+
 /* Puts the library in front of what is preloaded already. */
 static int preload(struct err *err)
 {
@@ -58,8 +68,11 @@ static int preload(struct err *err)
 	const int code = library_find(path, sizeof(path), err);
 	if (code)
 		return code;
-	const int n = snprintf(list, sizeof(list), "%s%s%s", path, others && *others ? ":" : "",
-			       others ? others : "");
+	others = others ? others : "";
+	const int first = (int)sanitizer_first(others);
+	const char *rest = others + first + strspn(others + first, ": ");
+	const int n = snprintf(list, sizeof(list), "%.*s%s%s%s%s", first, others, first ? ":" : "",
+			       path, *rest ? ":" : "", rest);
 	if ((size_t)n >= sizeof(list))
 		return err_set(err, -E2BIG, "LD_PRELOAD: longer than %zu bytes", sizeof(list));
 	setenv("LD_PRELOAD", list, 1);
