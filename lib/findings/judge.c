@@ -474,25 +474,26 @@ static int by_page(const void *a, const void *b)
 	return (x > y) - (x < y); /* both in one array, in order of place */
 }
 
-static bool is_listed(const struct finding *f)
+static bool is_listed(const struct finding *f, const struct state *st)
 {
-	return f->state != FINDING_SUSPECTED || !f->dwell_us || f->held_us >= SUSPECTED_LISTED_US;
+	return f->state != FINDING_SUSPECTED || f->held_us >= SUSPECTED_LISTED_US ||
+	       (st->single_moment && !f->dwell_us); /* there will be no second look */
 }
 
-static void number_findings(struct page *page, const struct finding **list)
+static void number_findings(struct page *page, const struct state *st, const struct finding **list)
 {
 	for (size_t i = 0; i < page->findings.n; i++) {
 		struct finding *f = (struct finding *)list[i];
 
 		f->number = (unsigned)i + 1;
-		if (f->consequence_of && !is_listed(f->consequence_of))
+		if (f->consequence_of && !is_listed(f->consequence_of, st))
 			f->consequence_of = NULL;
 		if (f->state == FINDING_CONFIRMED)
 			page->findings.confirmed[f->rule->severity]++;
 	}
 }
 
-static int list_findings(struct page *page, struct finding *finding)
+static int list_findings(struct page *page, const struct state *st, struct finding *finding)
 {
 	const struct finding **list =
 		arena_take(&page->arena, (page->tracks + 1) * sizeof(*list));
@@ -501,11 +502,11 @@ static int list_findings(struct page *page, struct finding *finding)
 	if (!list || causes_find(page->track, finding, page->tracks))
 		return -ENOMEM;
 	for (size_t i = 0; i < page->tracks; i++)
-		if (is_listed(&finding[i]))
+		if (is_listed(&finding[i], st))
 			list[n++] = &finding[i];
 	qsort(list, n, sizeof(*list), by_page);
 	page->findings = (struct findings){ .list = list, .n = n };
-	number_findings(page, list);
+	number_findings(page, st, list);
 	return 0;
 }
 
@@ -524,7 +525,7 @@ static int make_page(struct turn *turn)
 		fill_finding(&words, &page->track[i], &finding[i]);
 	}
 	free(stack_number);
-	if (words.failed || list_findings(page, finding))
+	if (words.failed || list_findings(page, turn->st, finding))
 		return -ENOMEM;
 	page->findings.looks = page->looks;
 	page->findings.span_us = page->last_us - page->first_us;

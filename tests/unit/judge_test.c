@@ -536,15 +536,15 @@ TEST(a_thousand_peers_are_judged)
 	for (int i = 0; i < 3; i++) {
 		struct state *st = large_state(i);
 
-		clock_gettime(CLOCK_MONOTONIC, &a);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
 		T_EQ(judge_look(judge, st), 0);
-		clock_gettime(CLOCK_MONOTONIC, &b);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
 		const double ms = (double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6;
 
 		best = ms < best ? ms : best;
 		build_free(st);
 	}
-	printf("    1000 peers, 10 000 threads, 100 000 slots: %.1f ms\n", best);
+	printf("    1000 peers, 10 000 threads, 100 000 slots: %.1f ms of CPU\n", best);
 	T_EQ(build_count(judge, FINDING_CONFIRMED), 1100);
 	judge_destroy(judge);
 }
