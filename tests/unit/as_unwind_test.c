@@ -222,6 +222,10 @@ static void call_without_cfi(void)
 
 TEST(code_without_cfi_and_frame_pointer_is_passed_by_a_search_and_flagged)
 {
+	/* where rbp is a frame pointer it is that of the caller, and points past it: nothing
+	 * tells that the code at hand made no frame of its own */
+	if (*(const uint8_t *)call_without_cfi == 0x55)
+		t_skip("this build has frame pointers");
 	look_at(call_without_cfi);
 	const unsigned bare = frame_in((const void *)no_cfi_call, (size_t)(no_cfi_end - (const char *)no_cfi_call));
 
