@@ -107,6 +107,11 @@ static int fit_data(struct columns *t, const struct view *v)
 	return name;
 }
 
+static bool is_flag(const struct column *k)
+{
+	return k->id == COL_RECV_FLAG || k->id == COL_SEND_FLAG;
+}
+
 struct columns columns_make(const struct view *v, int cols)
 {
 	struct columns t = cols >= COLUMNS_WIDE ? wide : narrow;
@@ -121,11 +126,8 @@ struct columns columns_make(const struct view *v, int cols)
 	while (total_width(&t) > cols && name->width > NAME_MIN)
 		name->width--;
 	/* a bell without its waiting flag misleads: they go together */
-	while (t.n > 1 && total_width(&t) > cols)
-		t.n -= t.column[t.n - 1].id == COL_RECV_FLAG ||
-				       t.column[t.n - 1].id == COL_SEND_FLAG
-			       ? 2
-			       : 1;
+	while (t.n > 2 && total_width(&t) > cols)
+		t.n -= is_flag(&t.column[t.n - 1]) ? 2 : 1;
 	return t;
 }
 
@@ -301,11 +303,11 @@ void columns_row(const struct columns *t, const struct view *v, struct canvas *c
 		 const struct top_row *r)
 {
 	const bool is_chosen = r == v->chosen && !v->batch;
-	const enum style style = r->status == TOP_GONE ? STYLE_DIM
-				 : is_chosen	       ? STYLE_CHOSEN
-						       : STYLE_PLAIN;
+	enum style style = is_chosen ? STYLE_CHOSEN : STYLE_PLAIN;
 	int col = 0;
 
+	if (r->status == TOP_GONE)
+		style = STYLE_DIM;
 	if (is_chosen)
 		canvas_char(c, row, 0, STYLE_CHOSEN, '>');
 	for (size_t i = 0; i < t->n; i++) {

@@ -22,13 +22,12 @@ static int bar_columns(uint64_t value, uint64_t total, int width)
 static void draw_plain_bar(struct canvas *c, int row, int col, int width, int used, int dead)
 {
 	for (int i = 0; i < width; i++) {
-		const bool is_dead = i < used && i >= used - dead;
-
-		canvas_char(c, row, col + i,
-			    is_dead    ? STYLE_DEAD
-			    : i < used ? STYLE_BAR
-				       : STYLE_DIM,
-			    is_dead ? 'X' : i < used ? '#' : '.');
+		if (i >= used)
+			canvas_char(c, row, col + i, STYLE_DIM, '.');
+		else if (i >= used - dead)
+			canvas_char(c, row, col + i, STYLE_DEAD, 'X');
+		else
+			canvas_char(c, row, col + i, STYLE_BAR, '#');
 	}
 }
 
@@ -240,14 +239,15 @@ char *text_clock(char buf[UNITS_TEXT], uint64_t mono_us, int64_t real_offset_us,
 
 const char *severity_mark(enum severity s)
 {
-	return s == SEVERITY_CRITICAL ? "!!" : s == SEVERITY_WARNING ? " !"
-					     : s == SEVERITY_INFO    ? " i"
-								     : "  ";
+	static const char *const marks[] = { [SEVERITY_CRITICAL] = "!!", [SEVERITY_WARNING] = " !",
+					     [SEVERITY_INFO] = " i", [SEVERITIES] = "  " };
+
+	return marks[s];
 }
 
 enum style severity_style(enum severity s)
 {
-	return s == SEVERITY_CRITICAL ? STYLE_CRITICAL
-	       : s == SEVERITY_WARNING ? STYLE_WARNING
-				       : STYLE_PLAIN;
+	if (s == SEVERITY_CRITICAL)
+		return STYLE_CRITICAL;
+	return s == SEVERITY_WARNING ? STYLE_WARNING : STYLE_PLAIN;
 }

@@ -6,7 +6,8 @@
 
 #define ON(screen) (1u << (screen))
 #define EVERYWHERE (~0u)
-#define LISTS      (ON(SCREEN_OVERVIEW) | ON(SCREEN_SLOTS) | ON(SCREEN_THREADS) | ON(SCREEN_FINDINGS))
+#define LISTS                                                                            \
+	(ON(SCREEN_OVERVIEW) | ON(SCREEN_SLOTS) | ON(SCREEN_THREADS) | ON(SCREEN_FINDINGS))
 #define SORTABLE   ON(SCREEN_OVERVIEW)
 
 static const struct key table[] = {

@@ -288,9 +288,10 @@ static void read_mouse(struct screen_event *event)
 		return;
 	event->row = m.y;
 	event->col = m.x;
-	event->key = m.bstate & BUTTON4_PRESSED	  ? K_WHEEL_UP
-		     : m.bstate & BUTTON5_PRESSED ? K_WHEEL_DOWN
-						  : K_CLICK;
+	if (m.bstate & BUTTON4_PRESSED)
+		event->key = K_WHEEL_UP;
+	else
+		event->key = m.bstate & BUTTON5_PRESSED ? K_WHEEL_DOWN : K_CLICK;
 }
 
 bool screen_next(struct screen_event *event)

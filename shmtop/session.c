@@ -322,7 +322,7 @@ static int parse_moment(const struct session *s, const char *text, uint64_t *now
 		if (units_parse_span(text + 1, "time", 0, UINT64_C(864000000000000), &ns, err))
 			return -EINVAL;
 		const uint64_t us = ns / 1000;
-		*now_us = *text == '+' ? here_us + us : here_us > us ? here_us - us : 1;
+		*now_us = *text == '+' ? here_us + us : here_us - (us < here_us ? us : here_us - 1);
 		return 0;
 	}
 	const uint64_t end_us = s->end_us + (uint64_t)s->real_offset_us;

@@ -49,14 +49,17 @@ static void add_value(struct top_series *s, size_t at, int64_t rss)
 
 static void fill_series(struct top_series *s, const struct history *history, size_t frames)
 {
-	s->n = !frames ? 1 : frames < TOP_SERIES_POINTS ? frames : TOP_SERIES_POINTS;
+	s->n = frames < TOP_SERIES_POINTS ? frames : TOP_SERIES_POINTS;
 	s->low = s->high = -1;
 	for (size_t i = 0; i < s->n; i++)
 		s->value[i] = -1;
 	for (size_t i = 0; i < frames; i++)
 		add_value(s, i * s->n / frames, rss_in(history->frame[i], s->row));
-	if (!frames)
+	if (!frames) {
+		s->n = 1;
+		s->value[0] = -1;
 		add_value(s, 0, s->row->rss_bytes);
+	}
 }
 
 void top_memory_make(struct top_memory *out, const struct top *top, const struct history *history,

@@ -55,7 +55,9 @@ void top_fini(struct top *top)
 
 static int64_t age(uint64_t now_us, uint64_t then_us)
 {
-	return !then_us ? -1 : then_us > now_us ? 0 : (int64_t)(now_us - then_us);
+	if (!then_us)
+		return -1;
+	return then_us > now_us ? 0 : (int64_t)(now_us - then_us);
 }
 
 static void copy_name(char *to, size_t room, const char *from)
@@ -70,7 +72,9 @@ static const char *base_name(const char *path)
 {
 	const char *slash = path ? strrchr(path, '/') : NULL;
 
-	return slash ? slash + 1 : path ? path : "";
+	if (slash)
+		return slash + 1;
+	return path ? path : "";
 }
 
 static double rate_of(uint64_t before, uint64_t now, uint64_t before_us, uint64_t now_us)
@@ -218,6 +222,15 @@ static struct top_row hub_row(const struct state_hub *hub, uint32_t peer)
 	return row;
 }
 
+static enum top_status host_status(const struct state_hub *hub, const struct state_peer *p)
+{
+	if (hub->host_alive == STATE_NO)
+		return TOP_DEAD;
+	if (p && p->stopped == STATE_YES)
+		return TOP_STOP;
+	return hub->host_alive == STATE_YES ? TOP_RUN : TOP_UNKNOWN;
+}
+
 static struct top_row host_row(const struct state *st, const struct state_hub *hub)
 {
 	struct top_row row = hub_row(hub, 0);
@@ -228,13 +241,10 @@ static struct top_row host_row(const struct state *st, const struct state_hub *h
 
 	row.peer = p;
 	row.pid = hub->host_pid;
-	row.status = hub->host_alive == STATE_NO   ? TOP_DEAD
-		     : p && p->stopped == STATE_YES ? TOP_STOP
-		     : hub->host_alive == STATE_YES ? TOP_RUN
-						    : TOP_UNKNOWN;
-	copy_name(row.name, sizeof(row.name), p && p->name ? p->name
-					      : process	   ? process->name
-							   : "host");
+	row.status = host_status(hub, p);
+	copy_name(row.name, sizeof(row.name), process ? process->name : "host");
+	if (p && p->name)
+		copy_name(row.name, sizeof(row.name), p->name);
 	fill_process(&row, process);
 	return row;
 }
@@ -266,15 +276,21 @@ static struct top_row peer_row(const struct state *st, const struct state_hub *h
 	return row;
 }
 
+static enum top_status process_status(const struct state_process *p)
+{
+	if (p->alive == STATE_NO)
+		return TOP_DEAD;
+	if (p->state == 'T' || p->state == 't')
+		return TOP_STOP;
+	return p->alive == STATE_YES ? TOP_RUN : TOP_UNKNOWN;
+}
+
 static struct top_row process_row(const struct state_process *p)
 {
 	struct top_row row = {
 		.key = { .pid = p->pid, .start = p->start },
 		.pid = p->pid,
-		.status = p->alive == STATE_NO				? TOP_DEAD
-			  : p->state == 'T' || p->state == 't'		? TOP_STOP
-			  : p->alive == STATE_YES			? TOP_RUN
-									: TOP_UNKNOWN,
+		.status = process_status(p),
 		.status_us = -1,
 		.beat_us = -1,
 		.calls = -1,
@@ -530,11 +546,11 @@ static void hold_values(struct top *top, size_t fresh, enum top_sort sort)
 	const bool comparable = top->rows && top->sort == sort;
 
 	for (size_t i = 0; i < fresh; i++) {
-		const struct top_row *old =
-			!comparable ? NULL
-				    : bsearch(&top->next[i], top->row, top->rows,
-					      sizeof(*top->row), compare_keys);
+		const struct top_row *old = NULL;
 
+		if (comparable)
+			old = bsearch(&top->next[i], top->row, top->rows, sizeof(*top->row),
+				      compare_keys);
 		hold_value(&top->next[i], old, sort);
 	}
 }

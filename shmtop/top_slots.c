@@ -105,5 +105,7 @@ const char *top_owner_name(const struct state_hub *hub, uint32_t peer)
 {
 	const struct state_peer *p = state_find_peer(hub, peer);
 
-	return p && p->name ? p->name : peer == 0 ? "host" : "?";
+	if (p && p->name)
+		return p->name;
+	return peer == 0 ? "host" : "?";
 }

@@ -274,9 +274,9 @@ int ui_refresh(struct ui *ui)
 	v->frame = session_frame(ui->session);
 	if (!v->frame)
 		return 0;
-	v->time = ui->session->is_replay ? VIEW_REPLAY
-		  : session_is_past(ui->session) ? VIEW_PAUSED
-						 : VIEW_LIVE;
+	v->time = session_is_past(ui->session) ? VIEW_PAUSED : VIEW_LIVE;
+	if (ui->session->is_replay)
+		v->time = VIEW_REPLAY;
 	int r = top_update(&ui->top, before, v->frame, &v->order);
 	r = r ? r : show_rows(ui);
 	r = r ? r : show_findings(ui);

@@ -18,9 +18,10 @@ static int draw_tabs(const struct ui *ui, struct canvas *c, int row)
 		const struct view_ops *ops = view_of((enum screen_id)s);
 		if (ops->why_not && c->cols < 60)
 			continue;
-		const enum style style = ops->why_not		     ? STYLE_DIM
-					 : s == (int)ui->screen ? STYLE_TITLE
-								     : STYLE_PLAIN;
+		enum style style = s == (int)ui->screen ? STYLE_TITLE : STYLE_PLAIN;
+
+		if (ops->why_not)
+			style = STYLE_DIM;
 
 		canvas_target(c, row, col, 1 + (int)strlen(ops->tab), ACT_SCREEN, s);
 		col = canvas_char(c, row, col, ops->why_not ? STYLE_DIM : STYLE_KEY,

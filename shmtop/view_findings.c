@@ -41,10 +41,11 @@ static void draw_row(const struct view *v, struct canvas *c, int row, const stru
 		     bool is_chosen)
 {
 	const enum style style = view_finding_style(f);
-	const enum style plain = f->state == FINDING_CLEARED ? STYLE_DIM
-				 : is_chosen		     ? STYLE_CHOSEN
-							     : STYLE_PLAIN;
+	enum style plain = is_chosen ? STYLE_CHOSEN : STYLE_PLAIN;
 	char place[128], clock[UNITS_TEXT];
+
+	if (f->state == FINDING_CLEARED)
+		plain = STYLE_DIM;
 	int col = canvas_text(c, row, 0, plain, is_chosen ? ">" : " ");
 
 	col = canvas_text(c, row, col, style, view_mark(f)) + 1;

@@ -284,7 +284,8 @@ static int slots_rows(const struct state_hub *hub, bool wide)
 
 static void draw_class_cell(struct canvas *c, int row, int col, const struct top_class *k)
 {
-	const int bar = k->total >= 16 ? 8 : k->total >= 4 ? (int)k->total / 2 : 2;
+	/* half a column a slot, for classes that have only a few */
+	const int bar = k->total >= 16 ? 8 : k->total < 4 ? 2 : (int)k->total / 2;
 	char name[UNITS_TEXT], n[UNITS_TEXT];
 
 	canvas_right(c, row, col + 3, STYLE_HEAD, units_class(name, k->bytes));
@@ -523,7 +524,7 @@ static struct plan make_plan(const struct view *v, const struct canvas *c, int r
 	const size_t open = count_open(v);
 	const struct state_hub *hub = view_chosen_hub(v);
 	const bool detail = is_wide(c) && rows >= 34 && v->chosen && !v->batch;
-	const int most = is_wide(c) ? 5 : is_tiny(c) ? 0 : 3;
+	const int most = is_tiny(c) ? 0 : is_wide(c) ? 5 : 3;
 	const int slots = slots_rows(hub, is_wide(c));
 	const struct plan_wants w = {
 		.verdict = verdict_rows(v, c),

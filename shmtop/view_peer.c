@@ -45,6 +45,7 @@ static void draw_title(const struct view *v, struct canvas *c)
 static void ring_line(struct canvas *c, int row, const char *name, const struct top_ring *ring,
 		      const struct state_ring *raw, bool is_wide)
 {
+	const enum state_answer flag = ring->flag;
 	char n[UNITS_TEXT], bell[UNITS_TEXT];
 	int col = canvas_text(c, row, 1, STYLE_HEAD, name) + 1;
 
@@ -56,7 +57,7 @@ static void ring_line(struct canvas *c, int row, const char *name, const struct 
 	canvas_right(c, row, col + 4, STYLE_PLAIN, text_number(n, ring->waiting));
 	col = canvas_printf(c, row, col + 4, STYLE_PLAIN, "/%" PRId64 "  waiting flag %s   bell %s",
 			    ring->capacity,
-			    ring->flag == STATE_UNKNOWN ? "-" : ring->flag ? "1" : "0",
+			    flag == STATE_UNKNOWN ? "-" : flag ? "1" : "0",
 			    text_number(bell, ring->bell));
 	if (ring->bell >= 0)
 		col = canvas_text(c, row, col, STYLE_PLAIN, " B");
@@ -92,9 +93,10 @@ static void descriptor_line(const struct state_hub *hub, struct canvas *c, int r
 {
 	char call[UNITS_TEXT] = "-", size[UNITS_TEXT] = "-", slot[UNITS_TEXT] = "-";
 	char age[UNITS_TEXT];
-	const char *kind = m->kind < sizeof(kind_words) / sizeof(*kind_words) ? kind_words[m->kind]
-									      : "?";
+	const char *kind = "?";
 
+	if (m->kind < sizeof(kind_words) / sizeof(*kind_words))
+		kind = kind_words[m->kind];
 	if (m->call)
 		text_number(call, m->call & 0xffff);
 	if (m->slot != HUB_NO_SLOT) {

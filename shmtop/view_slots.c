@@ -153,7 +153,8 @@ static int draw_class(const struct view *v, struct canvas *c, int row, int left,
 }
 
 /* Two small classes share a row, as long as the screen has eighty columns. */
-static bool is_pair(const struct canvas *c, const struct state_class *a, const struct state_class *b)
+static bool is_pair(const struct canvas *c, const struct state_class *a,
+		    const struct state_class *b)
 {
 	return c->cols >= 80 && a->slots <= HALF_CELLS && b->slots <= HALF_CELLS / 2;
 }

@@ -55,9 +55,8 @@ static void top_of_stack(char *buf, size_t room, const struct state *st, const s
 static void draw_group(const struct view *v, struct canvas *c, int row, const struct top_group *g,
 		       bool is_chosen)
 {
-	const enum style style = is_chosen ? STYLE_CHOSEN
-				 : g->own  ? STYLE_DIM
-					   : STYLE_PLAIN;
+	const enum style plain = g->own ? STYLE_DIM : STYLE_PLAIN;
+	const enum style style = is_chosen ? STYLE_CHOSEN : plain;
 	char age[UNITS_TEXT], top[256];
 	int col;
 

@@ -5,8 +5,27 @@
 
 /*
  * Each function below is the list of the pointers of one struct. A pointer that is forgotten here
- * would point into the state that was copied: state_copy_test looks for such.
+ * would point into the state that was copied, so whoever adds a field is stopped: copy it if it
+ * points, give it a value in state_copy_test, then set the new size.
  */
+#if UINTPTR_MAX == UINT64_MAX
+_Static_assert(sizeof(struct state_input) == 48, "new field: does it point?");
+_Static_assert(sizeof(struct state_ring) == 232, "new field: does it point?");
+_Static_assert(sizeof(struct state_peer) == 656, "new field: does it point?");
+_Static_assert(sizeof(struct state_owner) == 24, "new field: does it point?");
+_Static_assert(sizeof(struct state_class) == 88, "new field: does it point?");
+_Static_assert(sizeof(struct state_slot) == 48, "new field: does it point?");
+_Static_assert(sizeof(struct state_call) == 56, "new field: does it point?");
+_Static_assert(sizeof(struct state_hub) == 272, "new field: does it point?");
+_Static_assert(sizeof(struct state_frame) == 64, "new field: does it point?");
+_Static_assert(sizeof(struct state_stack) == 48, "new field: does it point?");
+_Static_assert(sizeof(struct state_holder) == 24, "new field: does it point?");
+_Static_assert(sizeof(struct state_memory) == 24, "new field: does it point?");
+_Static_assert(sizeof(struct state_lock) == 184, "new field: does it point?");
+_Static_assert(sizeof(struct state_thread) == 160, "new field: does it point?");
+_Static_assert(sizeof(struct state_process) == 168, "new field: does it point?");
+_Static_assert(sizeof(struct state) == 192, "new field: does it point?");
+#endif
 
 enum { TEXTS = 128 };
 
@@ -75,6 +94,36 @@ static void copy_hub(struct copying *c, struct state_hub *hub)
 	hub->calls_room = hub->calls;
 }
 
+static void copy_lock(struct copying *c, struct state_lock *lock)
+{
+	struct state_holder *holder = copy_array(c, lock->holder, lock->holders, sizeof(*holder));
+
+	copy_text(c, &lock->name);
+	copy_text(c, &lock->owner_name);
+	copy_text(c, &lock->path);
+	copy_text(c, &lock->build_id);
+	for (unsigned i = 0; i < 2; i++)
+		COPY(c, lock->around[i].bytes, lock->around[i].n);
+	lock->holder = holder;
+	if (!holder)
+		lock->holders = 0;
+	for (size_t i = 0; i < lock->holders; i++)
+		copy_text(c, &holder[i].name);
+}
+
+static void copy_thread(struct copying *c, struct state_thread *t)
+{
+	size_t locks = t->lock != NULL;
+
+	copy_text(c, &t->name);
+	copy_text(c, &t->wait_text);
+	copy_text(c, &t->captured);
+	copy_text(c, &t->reason);
+	COPY(c, t->lock, locks);
+	if (t->lock)
+		copy_lock(c, t->lock);
+}
+
 static void copy_process(struct copying *c, struct state_process *p)
 {
 	copy_text(c, &p->boot);
@@ -84,12 +133,8 @@ static void copy_process(struct copying *c, struct state_process *p)
 	copy_text(c, &p->feed);
 	COPY(c, p->thread, p->threads);
 	p->threads_room = p->threads;
-	for (size_t i = 0; i < p->threads; i++) {
-		copy_text(c, &p->thread[i].name);
-		copy_text(c, &p->thread[i].wait_text);
-		copy_text(c, &p->thread[i].captured);
-		copy_text(c, &p->thread[i].reason);
-	}
+	for (size_t i = 0; i < p->threads; i++)
+		copy_thread(c, &p->thread[i]);
 }
 
 static void copy_stack(struct copying *c, struct state_stack *s)

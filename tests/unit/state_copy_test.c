@@ -50,6 +50,14 @@ static struct state *full_state(void)
 	t->captured = TEXT("peek");
 	t->reason = TEXT("because");
 	t->stack = stack;
+	t->lock = arena_take(&st->arena, sizeof(*t->lock));
+	struct state_holder *holder = arena_take(&st->arena, sizeof(*holder));
+	holder->name = TEXT("flush");
+	*t->lock = (struct state_lock){ .name = TEXT("index_lock"), .owner_name = TEXT("query"),
+					.path = TEXT("/usr/bin/search"), .build_id = TEXT("abcd"),
+					.holder = holder, .holders = 1 };
+	for (unsigned i = 0; i < 2; i++)
+		t->lock->around[i] = (struct state_memory){ (const uint8_t *)TEXT("mem"), 1, 3 };
 	struct state_input *input = state_add_input(st);
 	input->path = TEXT("x");
 	input->type = TEXT("hub");
@@ -104,6 +112,9 @@ TEST(a_copy_says_the_same_and_is_smaller)
 	const struct state_process *p = state_find_process(&copy, BUILD_HOST_PID + 3, 0);
 	T_STR(p->feed, "search-1-2.ndjson");
 	T_STR(p->thread[0].wait_text, "epoll_wait");
+	T_STR(p->thread[0].lock->name, "index_lock");
+	T_STR(p->thread[0].lock->holder[0].name, "flush");
+	T_EQ(p->thread[0].lock->around[1].bytes[2], 'm');
 	T_STR(copy.stack[p->thread[0].stack].frame[1].function, "hub_poll");
 	T_STR(copy.input[0].note, "cut off");
 	T_STR(copy.unseen[0], "export: no feed");

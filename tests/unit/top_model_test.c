@@ -176,8 +176,8 @@ static const char *order_of(const struct top *top)
 	return text;
 }
 
-static void waiting(struct top *top, struct frame **f, double at, unsigned a, unsigned b, unsigned c,
-		    const struct top_view *view)
+static void waiting(struct top *top, struct frame **f, double at, unsigned a, unsigned b,
+		    unsigned c, const struct top_view *view)
 {
 	const unsigned n[] = { a, b, c };
 	struct state *st = build_state(at);
