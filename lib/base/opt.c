@@ -227,7 +227,8 @@ void opt_help(FILE *out, const struct opt_page *page, int short_form)
 			help_option(f, o);
 		}
 	}
-	fprintf(f, "More: man %s. Trouble to report: README.md, section \"Reporting\".\n", page->tool);
+	fprintf(f, "More: man %.*s. Trouble to report: README.md, section \"Reporting\".\n",
+		(int)strcspn(page->tool, " "), page->tool); /* a command's page is its tool's */
 	fclose(f);
 
 	const char *end = text;
