@@ -537,7 +537,10 @@ int hub_pend_body(struct shmhub *hub, struct hub_link *link, const struct hub_me
 		hub_pool_free(&hub->pool, slot);
 		return 0; /* cancelled meanwhile */
 	}
-	if (!pend->answered || pend->more.n + pend->read >= HUB_BODY_WINDOW) {
+	/* the last frame of an answer needs no credit: shmhub_reply() in a peer cannot wait for it */
+	const unsigned window = HUB_BODY_WINDOW + !(m->flags & HUB_FLAG_MORE);
+
+	if (!pend->answered || pend->more.n + pend->read >= window) {
 		hub_pend_unlock(pend, state);
 		return -EBADMSG;
 	}
