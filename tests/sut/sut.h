@@ -39,6 +39,7 @@ enum {
 enum sut_method {
 	SUT_RENDER = 1, /* a call; the peer may ask the host for something before it answers */
 	SUT_UNPACK,     /* the same with 1.5 MB in and 10 MB out: the fonts */
+	SUT_STREAM,     /* a call with frames in and frames out */
 	SUT_CHANGED,    /* a notification */
 	SUT_MISBEHAVE,  /* a notification whose text is a fault for the peer to begin with */
 	SUT_KEEP,       /* a call that is never answered, and whose payload is kept */

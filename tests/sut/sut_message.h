@@ -13,13 +13,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum sut_kind { SUT_REQUEST = 0x51455251, SUT_ANSWER = 0x52534e41, SUT_NOTE = 0x45544f4e };
+enum sut_kind {
+	SUT_REQUEST = 0x51455251,
+	SUT_ANSWER = 0x52534e41,
+	SUT_NOTE = 0x45544f4e,
+	SUT_FRAME = 0x454d5246, /* of a stream; numbered in it, from 1 */
+};
 
 struct sut_head {
 	uint32_t kind;         /* enum sut_kind */
 	uint32_t lane;
 	uint64_t number;       /* 1, 2, ... in its lane */
-	uint32_t answer_bytes; /* wanted back */
+	uint32_t answer_bytes; /* wanted back; of a stream: frames */
 	uint32_t ask_bytes;    /* the peer shall ask the host for so many first; 0: nothing */
 	uint64_t check;        /* over the head and the length */
 };

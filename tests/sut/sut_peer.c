@@ -172,6 +172,82 @@ static void on_render(struct shmhub_request *request, void *arg)
 		tell_progress(peer);
 }
 
+/* ---- streams ------------------------------------------------------------------------------- */
+
+struct stream {
+	struct sut_peer *peer;
+	uint32_t lane;
+	unsigned in;            /* frames that came */
+	unsigned out, out_all;  /* frames of the answer: sent, wanted */
+	int error;              /* why no further frame was sent */
+};
+
+/* As many frames as there is credit for; the rest when there is more. */
+static void send_frames(struct shmhub_request *request, void *arg)
+{
+	struct stream *s = arg;
+	unsigned char *frame = s->peer->scratch;
+
+	while (!s->error && s->out + 1 < s->out_all) {
+		const size_t len = 40 + (s->out * 577) % 8000;
+
+		sut_message_fill(frame, len, &(struct sut_head){ .kind = SUT_FRAME, .lane = s->lane,
+								 .number = s->out + 1 });
+		const int r = shmhub_reply_part(request, frame, len);
+		if (r == -EAGAIN)
+			return;
+		s->error = r;
+		s->out += !r;
+	}
+	sut_message_fill(frame, 100, &(struct sut_head){ .kind = SUT_FRAME, .lane = s->lane,
+							 .number = s->out + 1 });
+	shmhub_reply(request, s->error, frame, 100);
+	free(s);
+}
+
+static void on_frame(struct shmhub_request *request, struct shmhub_msg *msg, void *arg)
+{
+	struct stream *s = arg;
+	struct sut_tally *tally = s->peer->tally;
+	struct sut_head got;
+
+	if (!msg) { /* cancelled: its caller has counted that */
+		shmhub_request_drop(request);
+		free(s);
+		return;
+	}
+	s->in++;
+	if (sut_message_check(msg->data, msg->len, &got) || got.kind != SUT_FRAME ||
+	    got.lane != s->lane) {
+		sut_count(&tally->corrupt, 1);
+	} else {
+		sut_count(&tally->lost, got.number > s->in ? got.number - s->in : 0);
+		sut_count(&tally->duplicated, got.number < s->in);
+		sut_count(&tally->received, 1);
+		sut_count(&tally->verified, 1);
+	}
+	if (msg->flags & SHMHUB_MORE)
+		return;
+	shmhub_request_on_credit(request, send_frames, s);
+	send_frames(request, s);
+}
+
+static void on_stream(struct shmhub_request *request, void *arg)
+{
+	struct sut_peer *peer = arg;
+	struct stream *s = malloc(sizeof(*s));
+	struct sut_head head;
+
+	if (sut_peer_arrived(peer, request, &head) || !s) {
+		shmhub_reply(request, -EBADMSG, NULL, 0);
+		free(s);
+		return;
+	}
+	*s = (struct stream){ .peer = peer, .lane = head.lane, .out_all = head.answer_bytes };
+	shmhub_request_defer(request);
+	shmhub_request_on_body(request, on_frame, s);
+}
+
 static void on_changed(struct shmhub_request *request, void *arg)
 {
 	struct sut_head head;
@@ -234,7 +310,7 @@ static int handle_all(struct sut_peer *peer)
 	} table[] = {
 		{ SUT_RENDER, "render", on_render },       { SUT_UNPACK, "unpack", on_render },
 		{ SUT_CHANGED, "changed", on_changed },    { SUT_KEEP, "keep", on_keep },
-		{ SUT_MISBEHAVE, "misbehave", on_misbehave },
+		{ SUT_STREAM, "stream", on_stream },       { SUT_MISBEHAVE, "misbehave", on_misbehave },
 	};
 	int r = 0;
 

@@ -248,6 +248,92 @@ static void burst(struct sut_lane *lane, struct sut_link *link)
 		finish(lane, link, &head[i], call[i]);
 }
 
+/* ---- streams ------------------------------------------------------------------------------- */
+
+static int write_frames(struct sut_lane *lane, struct sut_link *link, uint64_t call, unsigned n)
+{
+	int r = 0;
+
+	for (unsigned i = 1; i <= n && !r; i++) {
+		const size_t len = draw_size(lane, 40, 9000);
+
+		sut_message_fill(lane->scratch, len, &(struct sut_head){ .kind = SUT_FRAME,
+									 .lane = lane->id, .number = i });
+		r = shmhub_call_write(lane->host->hub, call, lane->scratch, len,
+				      i < n ? SHMHUB_MORE : 0);
+		if (!r)
+			sut_count(&link->sent, 1);
+	}
+	return r;
+}
+
+/* Frame `number` of the answer. */
+static void verify_frame(struct sut_lane *lane, struct sut_link *link, uint64_t number,
+			 const struct shmhub_msg *reply)
+{
+	struct sut_tally *tally = lane->host->tally;
+	struct sut_head got;
+
+	if (reply->status == -ENOSPC && tally->no_room) {
+		sut_count(&tally->failed, 1);
+	} else if (reply->status || sut_message_check(reply->data, reply->len, &got) ||
+		   got.kind != SUT_FRAME || got.lane != lane->id) {
+		complain(link, "frame", reply->status ? reply->status : -EBADMSG);
+		sut_count(&tally->corrupt, 1);
+	} else {
+		sut_count(&tally->verified, 1);
+		sut_count(&tally->lost, got.number > number ? got.number - number : 0);
+		sut_count(&tally->duplicated, got.number < number);
+	}
+}
+
+static int read_frames(struct sut_lane *lane, struct sut_link *link, uint64_t call, unsigned n)
+{
+	unsigned number = 0;
+	bool more = true;
+	bool refused = false;
+
+	while (more) {
+		struct shmhub_msg reply = { 0 };
+		const int r = shmhub_wait(lane->host->hub, call, -1, 0, &reply);
+
+		if (r)
+			return r;
+		verify_frame(lane, link, ++number, &reply);
+		more = reply.flags & SHMHUB_MORE;
+		refused = reply.status != 0;
+		shmhub_msg_release(&reply);
+	}
+	if (!refused)
+		sut_count(&lane->host->tally->lost, number < n ? n - number : 0);
+	return 0;
+}
+
+/* A few frames in, a few frames out: more than there is credit for at a time. */
+static void stream(struct sut_lane *lane, struct sut_link *link)
+{
+	const unsigned frames_in = (unsigned)draw_size(lane, 1, 30);
+	const unsigned frames_out = (unsigned)draw_size(lane, 1, 30);
+	struct sut_head head = next_head(lane, link, SUT_REQUEST);
+	uint64_t call;
+
+	head.answer_bytes = frames_out;
+	sut_message_fill(lane->scratch, sizeof(head), &head);
+	int r = shmhub_call_start(lane->host->hub, link->id, SUT_STREAM, lane->scratch, sizeof(head),
+				  SUT_PATIENCE_MS, SHMHUB_MORE, &call);
+	if (r) {
+		count_unsent(lane, link, r);
+		return;
+	}
+	r = write_frames(lane, link, call, frames_in);
+	if (r)
+		shmhub_cancel(lane->host->hub, call);
+	else
+		r = read_frames(lane, link, call, frames_out);
+	if (r)
+		count_error(lane, link, r);
+}
+
 /* 1.5 MB in, 10 MB out. */
 static void unpack(struct sut_lane *lane, struct sut_link *link)
 {
@@ -271,8 +357,8 @@ static void work(struct sut_lane *lane, struct sut_link *link)
 		unsigned percent;
 		void (*work)(struct sut_lane *, struct sut_link *);
 	} plan[] = {
-		{ 50, small }, { 12, note }, { 12, medium }, { 12, with_question }, { 10, burst },
-		{ 4, large },
+		{ 50, small }, { 12, note }, { 12, medium }, { 12, with_question }, { 8, burst },
+		{ 4, large },  { 2, stream },
 	};
 
 	if (strcmp(link->name, "fonts") == 0 && !lane->host->no_unpack && draw(lane, 8) == 0) {
@@ -443,6 +529,7 @@ int sut_serve(struct sut_host *host, struct err *err)
 		r = shmhub_handle(host->hub, table[i].method, table[i].name, table[i].serve, host);
 	shmhub_method_name(host->hub, SUT_RENDER, "render");
 	shmhub_method_name(host->hub, SUT_UNPACK, "unpack");
+	shmhub_method_name(host->hub, SUT_STREAM, "stream");
 	shmhub_method_name(host->hub, SUT_CHANGED, "changed");
 	shmhub_method_name(host->hub, SUT_MISBEHAVE, "misbehave");
 	shmhub_method_name(host->hub, SUT_KEEP, "keep");
