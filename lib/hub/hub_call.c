@@ -82,14 +82,14 @@ static int send_wrongly(struct start *s, struct hub_message *m, const void *data
 	struct shmhub *hub = s->hub;
 	unsigned wrong_incarnation;
 
-	if (hub_fault(s->link->end.peer, HUB_FAULT_DROP_CALL)) {
+	if (hub_fault(s->link->id, HUB_FAULT_DROP_CALL)) {
 		hub_pool_free(&hub->pool, &s->slot);
 		return 0;
 	}
 	struct hub_link *wrong = &hub->link[hub_get32(&hub_faults.wrong_peer)];
 
 	if (hub_link_now(wrong, &wrong_incarnation) != HUB_LINK_OPEN ||
-	    !hub_fault(s->link->end.peer, HUB_FAULT_WRONG_PEER))
+	    !hub_fault(s->link->id, HUB_FAULT_WRONG_PEER))
 		return 1;
 	return hub_send(hub, wrong, wrong_incarnation, m, data, &s->slot, s->deadline_ns, s->pend,
 			&s->rang);
@@ -488,7 +488,7 @@ int shmhub_cancel(struct shmhub *hub, uint64_t call)
 	return 0;
 }
 
-static int take_credit(struct hub_pend *pend, uint32_t gen)
+static int take_credit(struct hub_pend *pend, uint32_t gen, bool last)
 {
 	unsigned state;
 	int r = 0;
@@ -504,16 +504,18 @@ static int take_credit(struct hub_pend *pend, uint32_t gen)
 	else {
 		pend->credit--;
 		pend->frame_no++;
+		pend->request_open = !last;
 	}
 	hub_pend_unlock(pend, state);
 	return r;
 }
 
 /* Until the peer has granted credit, answered, or is gone: woken by whoever delivers that. */
-static int wait_for_credit(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, bool nowait)
+static int wait_for_credit(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, bool last,
+			   bool nowait)
 {
 	for (;;) {
-		const int r = take_credit(pend, gen);
+		const int r = take_credit(pend, gen, last);
 
 		if (r != -EAGAIN || nowait)
 			return r;
@@ -533,7 +535,7 @@ int shmhub_call_write(struct shmhub *hub, uint64_t call, const void *data, size_
 
 	if (!pend)
 		return -ENOENT;
-	int r = wait_for_credit(hub, pend, gen, nowait);
+	int r = wait_for_credit(hub, pend, gen, !(flags & SHMHUB_MORE), nowait);
 
 	if (r)
 		return r;
@@ -550,8 +552,6 @@ int shmhub_call_write(struct shmhub *hub, uint64_t call, const void *data, size_
 	hub_pool_free(&hub->pool, &slot);
 	if (r)
 		hub_pend_untake_credit(pend, gen);
-	else if (!(flags & SHMHUB_MORE))
-		pend->request_open = false;
 	return r;
 }
 

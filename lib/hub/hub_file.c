@@ -386,10 +386,33 @@ static int split(const char *path, char dir[PATH_MAX], const char **name, struct
 	return 0;
 }
 
+/* A new file under a name of its own, locked. Until it is, another creator may take it for a
+ * leftover; then again. */
+static int make_temporary(const char *path, const char *dir, const char *prefix,
+			  char temporary[2 * PATH_MAX + 64], struct err *err)
+{
+	for (;;) {
+		snprintf(temporary, 2 * PATH_MAX + 64, "%s/%s%d.%llx", dir, prefix, getpid(),
+			 (unsigned long long)hub_now_ns());
+		CLOSES int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+		if (fd < 0)
+			return err_set(err, -errno, "%s: cannot create a file there: %m", path);
+		HUB_STEP("file.create.made");
+		const int r = try_lock(fd);
+
+		if (!r && same_file(fd, temporary))
+			return take_fd(&fd);
+		unlink(temporary);
+		if (r && r != -EAGAIN && r != -EACCES)
+			return err_set(err, r, "%s: cannot lock: %s", path, strerror(-r));
+	}
+}
+
 static int create_file(struct hub_layout *l, const char *path, struct hub_map *map,
 		       struct err *err)
 {
-	char dir[PATH_MAX], prefix[PATH_MAX], temporary[2 * PATH_MAX + 32];
+	char dir[PATH_MAX], prefix[PATH_MAX], temporary[2 * PATH_MAX + 64];
 	const char *name;
 	int r = split(path, dir, &name, err);
 
@@ -398,16 +421,11 @@ static int create_file(struct hub_layout *l, const char *path, struct hub_map *m
 	snprintf(prefix, sizeof(prefix), ".%s.new.", name);
 	remove_leftovers(dir, prefix);
 	remove_old_lock(path);
-	snprintf(temporary, sizeof(temporary), "%s/%s%d.%llx", dir, prefix, getpid(),
-		 (unsigned long long)hub_now_ns());
-	CLOSES int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	CLOSES int fd = make_temporary(path, dir, prefix, temporary, err);
 
 	if (fd < 0)
-		return err_set(err, -errno, "%s: cannot create a file there: %m", path);
-	HUB_STEP("file.create.made");
-	if ((r = try_lock(fd)))
-		err_set(err, r, "%s: cannot lock: %s", path, strerror(-r));
-	else if (!(r = fill(fd, l, path, map, err))) {
+		return fd;
+	if (!(r = fill(fd, l, path, map, err))) {
 		HUB_STEP("file.create.filled");
 		if ((r = publish(temporary, path, err))) {
 			map->fd = -1; /* still ours to close */

@@ -277,22 +277,25 @@ int shmhub_peer_get(struct shmhub *hub, unsigned peer, struct shmhub_peer_info *
 	if (peer < 1 || peer > hub->map.header.peers_max)
 		return -ENOENT;
 	struct hub_link *link = &hub->link[peer];
-	const struct hub_peer *e = hub_map_peer(&hub->map, peer);
+	const struct hub_peer *e = link->entry;
 
+	*info = (struct shmhub_peer_info){ .exit_status = -1 };
+	if (!hub_get32(&link->used))
+		return -ENOENT;
+	pthread_mutex_lock(&link->send); /* what an incarnation's birth and death change */
+	info->state = hub_get32(&e->state);
+	info->pid = link->pid;
+	info->incarnation = link->incarnation;
+	info->exit_status = e->exit_status;
+	memcpy(info->name, e->name, sizeof(info->name) - 1);
+	pthread_mutex_unlock(&link->send);
 	pthread_mutex_lock(&hub->life_lock);
-	const bool known = link->life != HUB_LIFE_FREE;
-
-	*info = (struct shmhub_peer_info){
-		.state = hub_get32(&e->state), .pid = link->pid, .incarnation = link->incarnation,
-		.restarts = link->restarts, .exit_status = e->exit_status,
-		.calls_pending = hub_get32(&link->pending),
-		.sent = hub_get64(&hub_map_ring(&hub->map, peer, HUB_RECV)->messages),
-		.received = hub_get64(&hub_map_ring(&hub->map, peer, HUB_SEND)->taken),
-	};
-	memcpy(info->name, e->name, sizeof(info->name));
+	info->restarts = link->restarts;
 	pthread_mutex_unlock(&hub->life_lock);
-	info->name[sizeof(info->name) - 1] = '\0';
-	return known ? 0 : -ENOENT;
+	info->calls_pending = hub_get32(&link->pending);
+	info->sent = hub_get64(&hub_map_ring(&hub->map, peer, HUB_RECV)->messages);
+	info->received = hub_get64(&hub_map_ring(&hub->map, peer, HUB_SEND)->taken);
+	return 0;
 }
 
 static void add_link(struct shmhub *hub, unsigned peer, struct shmhub_stats *s)

@@ -31,6 +31,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "lib/as/as_sys.h"
 #include "lib/base/cleanup.h"
 #include "lib/hub/hub_file.h"
 #include "sigdump/sigdump.h"
@@ -138,69 +139,114 @@ struct birth {
 	char **argv, **envp;
 	int bell;        /* the peer's end */
 	int parent;      /* our pid, for the race with the parent-death signal */
-	_Atomic int error;
+	char **paths;
+	volatile int *error; /* written by the child while we are stopped */
 };
 
-static void reset_signals(const sigset_t *mask)
+/*
+ * From here to be_program(): in the child, sharing our memory. System calls only, so that no
+ * wrapper's notion of this thread is touched; and no sanitizer may count calls that never return.
+ */
+#define IN_CHILD __attribute__((no_sanitize("thread"), no_sanitize("address")))
+
+IN_CHILD static void reset_signals(const sigset_t *mask)
 {
 	for (int sig = 1; sig < NSIG; sig++) {
-		struct sigaction action;
+		struct as_sigaction action, standard = { 0 };
 
-		if (sigaction(sig, NULL, &action) == 0 && action.sa_handler != SIG_IGN &&
-		    action.sa_handler != SIG_DFL) {
-			action.sa_handler = SIG_DFL;
-			action.sa_flags = 0;
-			sigaction(sig, &action, NULL);
-		}
+		/* handler 0 is SIG_DFL, 1 SIG_IGN, which a program inherits */
+		if (syscall(SYS_rt_sigaction, sig, NULL, &action, sizeof(action.mask)) == 0 &&
+		    action.handler > 1)
+			syscall(SYS_rt_sigaction, sig, &standard, NULL, sizeof(action.mask));
 	}
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, sizeof(uint64_t));
 }
 
-static bool bind_to_host(const struct hub_spawn *spawn, int parent)
+IN_CHILD static bool bind_to_host(const struct hub_spawn *spawn, int parent)
 {
 	if (!spawn->die_with_host)
 		return true;
-	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
+	return syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 &&
+	       syscall(SYS_getppid) == parent;
 }
 
-/* In the child, sharing our memory: only what is async-signal-safe. */
-static int be_program(void *arg)
+/* Tries `paths` in order, as execvp() does with PATH. */
+IN_CHILD static int be_program(void *arg)
 {
 	struct birth *b = arg;
+	int error = EPERM;
 
-	if (!bind_to_host(b->spawn, b->parent))
-		_exit(127);
-	fcntl(b->bell, F_SETFD, 0);
-	reset_signals(&b->spawn->mask);
-	execvpe(b->spawn->path, b->argv, b->envp);
-	/* relaxed: the parent is stopped until we are gone */
-	atomic_store_explicit(&b->error, errno, memory_order_relaxed);
-	_exit(127);
+	if (bind_to_host(b->spawn, b->parent)) {
+		syscall(SYS_fcntl, b->bell, F_SETFD, 0);
+		reset_signals(&b->spawn->mask);
+		error = ENOENT;
+		for (char **try = b->paths; *try && (error == ENOENT || error == ENOTDIR); try++) {
+			syscall(SYS_execve, *try, b->argv, b->envp);
+			error = errno;
+		}
+	}
+	*b->error = error;
+	syscall(SYS_exit_group, 127);
+	return 127;
+}
+
+/* The places where execvp() would look for a program. */
+static char **places_of(const char *path)
+{
+	const char *dirs = getenv("PATH");
+	char **places = calloc(128, sizeof(*places));
+	size_t n = 0;
+
+	if (!places)
+		return NULL;
+	if (strchr(path, '/')) {
+		places[0] = strdup(path);
+		return places;
+	}
+	for (const char *at = dirs ? dirs : "/bin:/usr/bin"; at && n < 127; at = at ? at + 1 : NULL) {
+		const size_t len = strcspn(at, ":");
+
+		if (asprintf(&places[n], "%.*s/%s", len ? (int)len : 1, len ? at : ".", path) >= 0)
+			n++;
+		at = strchr(at, ':');
+	}
+	return places;
+}
+
+/* ThreadSanitizer takes clone() for a fork and then ignores the parent's thread too: under it
+ * the child is a real copy, made behind its back. */
+static int clone_program(struct birth *b, char *stack_end, int *pidfd)
+{
+#if defined(__SANITIZE_THREAD__)
+	const long pid = syscall(SYS_clone, CLONE_VFORK | CLONE_PIDFD | SIGCHLD, 0, pidfd, NULL, 0);
+
+	(void)stack_end;
+	return pid ? (int)pid : be_program(b);
+#else
+	return clone(be_program, stack_end, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, b, pidfd);
+#endif
 }
 
 static int make_program(struct birth *b, int *pid, int *pidfd)
 {
-	void *stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	/* shared, not private: at its lower end the child leaves its error */
+	char *stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+			   0);
 	sigset_t all, was;
 
 	if (stack == MAP_FAILED)
 		return -errno;
+	b->error = (volatile int *)stack;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &was); /* no handler of ours may run in the child */
-	*pid = clone(be_program, (char *)stack + CHILD_STACK,
-		     CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, b, pidfd);
-	int r = *pid < 0 ? -errno : 0;
+	*pid = clone_program(b, stack + CHILD_STACK, pidfd);
+	int r = *pid < 0 ? -errno : -*b->error;
 
 	pthread_sigmask(SIG_SETMASK, &was, NULL);
 	munmap(stack, CHILD_STACK);
-	/* relaxed: written before the child ended, which we have seen */
-	const int error = atomic_load_explicit(&b->error, memory_order_relaxed);
-
-	if (!r && error) {
+	if (*pid > 0 && r) {
 		waitpid(*pid, NULL, 0);
 		close(*pidfd);
-		r = -error;
 	}
 	return r;
 }
@@ -210,7 +256,7 @@ static int make_program(struct birth *b, int *pid, int *pidfd)
 static int be_function(struct shmhub *hub, const struct hub_link *link, const struct birth *b)
 {
 	const struct shmhub_peer_config config = {
-		.size = sizeof(config), .path = hub->path, .id = (unsigned)(link - hub->link),
+		.size = sizeof(config), .path = hub->path, .id = link->id,
 		.doorbell_fd = b->bell, .wait_ms = 5000, .die_with_host = b->spawn->die_with_host,
 	};
 	struct pollfd go = { .fd = b->bell, .events = POLLIN };
@@ -251,12 +297,14 @@ static int make_process(struct shmhub *hub, struct hub_link *link, struct hub_sp
 
 	if (spawn->child)
 		return make_function(hub, link, &b, host_bell, pid, pidfd);
-	snprintf(id, sizeof(id), "%u", (unsigned)(link - hub->link));
+	snprintf(id, sizeof(id), "%u", link->id);
 	snprintf(fd, sizeof(fd), "%d", peer_bell);
 	memcpy(spawn->argv + spawn->argc, own, sizeof(own));
 	spawn->argv[spawn->argc + OWN_ARGS] = NULL;
-	const int r = make_program(&b, pid, pidfd);
+	b.paths = places_of(spawn->path);
+	const int r = b.paths ? make_program(&b, pid, pidfd) : -ENOMEM;
 
+	free_vector(b.paths);
 	memset(spawn->argv + spawn->argc, 0, sizeof(own));
 	return r;
 }
@@ -268,8 +316,7 @@ static void tell(struct shmhub *hub, struct hub_link *link, unsigned state);
 static void set_state(struct hub_link *link, enum hub_peer_state state)
 {
 	/* release P1: the entry is complete; pairs with acquire P1 in hub_peer.c */
-	atomic_store_explicit(&hub_map_peer(&link->hub->map, (unsigned)(link - link->hub->link))->state,
-			      state, memory_order_release);
+	atomic_store_explicit(&link->entry->state, state, memory_order_release);
 }
 
 static int back_tables(struct shmhub *hub, unsigned peer)
@@ -374,7 +421,7 @@ static void open_end(struct shmhub *hub, struct hub_link *link, unsigned peer,
 
 static void open_link(struct shmhub *hub, struct hub_link *link)
 {
-	hub_put32(&link->end.entry->host_asleep_tid, hub->event_tid);
+	hub_put32(&link->entry->host_asleep_tid, hub->event_tid);
 	hub_end_announce(&link->end, HUB_ASLEEP_MESSAGE);
 	/* release L1: its end is set up; pairs with acquire L1 in hub_link_now() */
 	atomic_store_explicit(&link->state, HUB_LINK_OPEN | (uint32_t)link->incarnation << 8,
@@ -387,7 +434,7 @@ static void open_link(struct shmhub *hub, struct hub_link *link)
 
 static int give_birth(struct shmhub *hub, struct hub_link *link, struct err *err)
 {
-	const unsigned peer = (unsigned)(link - hub->link);
+	const unsigned peer = link->id;
 	struct hub_spawn *spawn = link->spawn;
 	int r = back_tables(hub, peer), host_bell, peer_bell, pid = -1, pidfd = -1;
 
@@ -411,11 +458,13 @@ static int give_birth(struct shmhub *hub, struct hub_link *link, struct err *err
 		return err_set(err, r, "peer %u (%s): cannot start %s: %s", peer, spawn->name,
 			       spawn->child ? "a fork" : spawn->path, strerror(-r));
 	}
+	pthread_mutex_lock(&link->send);
 	link->pid = pid;
 	link->pidfd = pidfd;
 	link->started_ns = hub_now_ns();
-	hub_map_peer(&hub->map, peer)->pid = pid;
-	hub_map_peer(&hub->map, peer)->start = start_of(pid);
+	link->entry->pid = pid;
+	link->entry->start = start_of(pid);
+	pthread_mutex_unlock(&link->send);
 	sigdump_child_add(pid);
 	open_link(hub, link);
 	return 0;
@@ -509,7 +558,7 @@ static void close_fds(struct shmhub *hub, struct hub_link *link)
 
 static void take_back_slots(struct shmhub *hub, struct hub_link *link)
 {
-	const uint32_t n = hub_slot_sweep(&hub->pool.slots, link->end.peer, link->end.incarnation,
+	const uint32_t n = hub_slot_sweep(&hub->pool.slots, link->id, link->end.incarnation,
 					  hub_end_ms(&link->end));
 
 	hub_add(&hub->map.host->slots_swept, n);
@@ -518,8 +567,8 @@ static void take_back_slots(struct shmhub *hub, struct hub_link *link)
 /* Its process is gone for certain. */
 static void bury(struct shmhub *hub, struct hub_link *link)
 {
-	struct hub_peer *e = link->end.entry;
-	const bool keep_slots = HUB_FAULT(link->end.peer, HUB_FAULT_NO_RECLAIM);
+	struct hub_peer *e = link->entry;
+	const bool keep_slots = HUB_FAULT(link->id, HUB_FAULT_NO_RECLAIM);
 	const bool was_quarantined = hub_get32(&link->quarantined);
 
 	close_link(link);
@@ -538,7 +587,7 @@ static void bury(struct shmhub *hub, struct hub_link *link)
 	hub_request_orphan_all(link);
 	if (!keep_slots)
 		take_back_slots(hub, link);
-	hub_pend_fail_peer(hub, link->end.peer, link->end.incarnation, -EOWNERDEAD);
+	hub_pend_fail_peer(hub, link->id, link->end.incarnation, -EOWNERDEAD);
 	hub_add(&hub->map.host->peers_died, 1);
 	if (!keep_slots)
 		set_state(link, was_quarantined ? HUB_PEER_QUARANTINED : HUB_PEER_GONE);
@@ -641,7 +690,7 @@ void hub_life_attached(struct shmhub *hub, struct hub_link *link)
 	    !atomic_compare_exchange_strong_explicit(&link->attached, &was, 1, memory_order_relaxed,
 						     memory_order_relaxed))
 		return;
-	if (hub_get32(&link->end.entry->state) == HUB_PEER_STARTING)
+	if (hub_get32(&link->entry->state) == HUB_PEER_STARTING)
 		set_state(link, HUB_PEER_LIVE);
 	tell(hub, link, SHMHUB_PEER_LIVE);
 }
@@ -692,7 +741,7 @@ static void tell(struct shmhub *hub, struct hub_link *link, unsigned state)
 
 	if (!news)
 		return;
-	*news = (struct news){ { NULL, tell_run }, hub, (unsigned)(link - hub->link), state };
+	*news = (struct news){ { NULL, tell_run }, hub, link->id, state };
 	hub_work_push(hub, &news->work);
 }
 
@@ -816,8 +865,8 @@ int hub_life_start(struct shmhub *hub, struct err *err)
 		link->end.bell = -1;
 		/* relaxed: no other thread knows it yet */
 		atomic_store_explicit(&link->wake_fd, -1, memory_order_relaxed);
-		link->end.peer = (uint16_t)i;
-		link->end.entry = hub_map_peer(&hub->map, i);
+		link->id = (uint16_t)i;
+		link->entry = hub_map_peer(&hub->map, i);
 		link->out_end = &link->out;
 		link->flush.run = hub_send_flush_run;
 		pthread_mutex_init(&link->send, NULL);
@@ -985,6 +1034,6 @@ int shmhub_spawn(struct shmhub *hub, const struct shmhub_spawn *spawn, unsigned 
 		pthread_cond_wait(&hub->life_done_cond, &hub->life_lock);
 	pthread_mutex_unlock(&hub->life_lock);
 	if (!wait.result)
-		*peer = (unsigned)(link - hub->link);
+		*peer = link->id;
 	return hub_error(error, wait.result, &wait.err);
 }

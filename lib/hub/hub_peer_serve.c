@@ -70,7 +70,7 @@ static void handle(struct shmhub_peer *peer, struct shmhub_request *r)
 		return;
 	}
 	h->fn(r, h->arg);
-	if (!r->over && !r->deferred)
+	if (!r->deferred && !r->over) /* deferred: another thread may be answering it */
 		shmhub_reply(r, -ENOMSG, NULL, 0);
 	hub_add(&peer->entry->handled, 1);
 }

@@ -208,6 +208,7 @@ void hub_pend_untake_credit(struct hub_pend *pend, uint32_t gen)
 		return;
 	pend->credit++;
 	pend->frame_no--;
+	pend->request_open = true;
 	hub_pend_unlock(pend, state);
 }
 
@@ -338,7 +339,7 @@ int hub_pend_claim(struct shmhub *hub, struct hub_link *link, unsigned incarnati
 	struct hub_pend *p = find_entry(hub, gen);
 
 	p->hub = hub;
-	p->peer = link->end.peer;
+	p->peer = link->id;
 	p->incarnation = (uint16_t)incarnation;
 	p->method = (uint16_t)method;
 	p->answered = p->request_open = p->queued = false;
@@ -459,7 +460,7 @@ void hub_pend_free(struct shmhub *hub, struct hub_pend *pend, int result)
 	count_out(&link->pending);
 	count_out(&hub->pending);
 	hub_put32(&hub->map.host->calls_pending, hub_get32(&hub->pending));
-	hub_put32(&link->end.entry->calls_pending, hub_get32(&link->pending));
+	hub_put32(&link->entry->calls_pending, hub_get32(&link->pending));
 	wake_entries(hub);
 	/* after the lock bit is gone: freeing a slot may wake others */
 	hub_pool_free(&hub->pool, &slot);
@@ -481,7 +482,7 @@ static struct hub_pend *lock_by_id(struct shmhub *hub, struct hub_link *link, ui
 
 	if ((gen & 0xffff) != id >> 16 || !hub_pend_lock(pend, gen, state))
 		return NULL;
-	if (pend->peer == link->end.peer && pend->incarnation == link->end.incarnation &&
+	if (pend->peer == link->id && pend->incarnation == link->end.incarnation &&
 	    *state != HUB_PEND_FAILED)
 		return pend;
 	hub_pend_unlock(pend, *state);

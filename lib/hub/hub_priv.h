@@ -150,8 +150,10 @@ enum hub_life_state {
 struct hub_spawn; /* hub_life.c */
 
 struct hub_link {
-	struct shmhub *hub;
-	struct hub_end end;
+	struct shmhub *hub;           /* these three never change: no lock */
+	struct hub_peer *entry;
+	uint16_t id;
+	struct hub_end end;           /* consumer's half: with the role; producer's: with `send` */
 	_Atomic uint32_t state;       /* L1: enum hub_link_state, bits 8.. incarnation */
 	_Atomic uint32_t hung_up;     /* the bell is of no use any more */
 	_Atomic uint32_t role;        /* R1: tid of the consumer; 0: the event thread stands in */

@@ -89,7 +89,7 @@ void hub_role_leave(struct shmhub *hub, struct hub_link *link)
 	bool kick = false;
 
 	for (int turn = 0; is_usable(link); turn++) {
-		hub_put32(&end->entry->host_asleep_tid, hub->event_tid);
+		hub_put32(&link->entry->host_asleep_tid, hub->event_tid);
 		hub_end_announce(end, HUB_ASLEEP_MESSAGE);
 		if (hub_ring_is_empty(&end->rx))
 			break;
@@ -107,7 +107,7 @@ void hub_role_leave(struct shmhub *hub, struct hub_link *link)
 
 void hub_role_bell(struct shmhub *hub, struct hub_link *link)
 {
-	if (hub_get32(&link->end.entry->loop_tid))
+	if (hub_get32(&link->entry->loop_tid))
 		hub_life_attached(hub, link);
 	hub_send_space(hub, link);
 	hub_send_slots(hub);
@@ -193,7 +193,7 @@ static bool sleep_on_bell(struct shmhub *hub, struct hub_pend *pend, uint32_t ge
 	struct hub_end *end = &link->end;
 	const int wake_fd = wake_fd_of(link);
 
-	hub_put32(&end->entry->host_asleep_tid, hub_tid());
+	hub_put32(&link->entry->host_asleep_tid, hub_tid());
 	hub_end_announce(end, HUB_ASLEEP_MESSAGE);
 	if (!hub_ring_is_empty(&end->rx) || !hub_pend_is_waiting(pend, gen, for_credit)) {
 		hub_end_withdraw(end, HUB_ASLEEP_MESSAGE);

@@ -128,14 +128,14 @@ static void count_share(struct shmhub *hub, struct hub_link *link, unsigned klas
 	atomic_fetch_add_explicit(&link->share[klass], 1, memory_order_relaxed);
 	for (unsigned i = 0; i < hub->map.class_count; i++)
 		all += hub_get32(&link->share[i]);
-	hub_put32(&link->end.entry->slots_held, all);
+	hub_put32(&link->entry->slots_held, all);
 }
 
 static int claim_in(struct shmhub *hub, struct hub_link *link, struct hub_slot_end end,
 		    unsigned klass, size_t bytes, struct hub_slot_ref *slot)
 {
 	if (!has_share(hub, link, end, klass)) {
-		hub_add_shared(&link->end.entry->slots_limit_hits, 1);
+		hub_add_shared(&link->entry->slots_limit_hits, 1);
 		return -EAGAIN;
 	}
 	const int r = hub_slot_claim(&hub->pool.slots, klass, (uint32_t)bytes, end, slot);
@@ -203,7 +203,7 @@ int hub_send_claim(struct shmhub *hub, struct hub_link *link, unsigned incarnati
 	if (r == -EAGAIN && deadline_ns)
 		r = wait_for_slot(hub, link, end, (unsigned)klass, bytes, deadline_ns, slot);
 	if (r == -EAGAIN || r == -ETIMEDOUT || r == -ENOSPC)
-		hub_add_shared(&link->end.entry->host_alloc_failed, 1);
+		hub_add_shared(&link->entry->host_alloc_failed, 1);
 	return r;
 }
 

@@ -122,9 +122,9 @@ int hub_request_credit(struct hub_link *link, const struct hub_message *m)
 /* Called by a handler thread. */
 static void note_beat(struct hub_link *link, unsigned state, unsigned method)
 {
-	const uint64_t ms = (hub_coarse_ns() - link->end.map->header.created_ns) / 1000000;
+	const uint64_t ms = (hub_coarse_ns() - link->hub->map.header.created_ns) / 1000000;
 
-	hub_put64(&link->end.entry->host_beat, HUB_BEAT(state, method, ms));
+	hub_put64(&link->entry->host_beat, HUB_BEAT(state, method, ms));
 }
 
 /* Small payloads leave their slot at once: it is free for others, and what the handler reads
@@ -152,7 +152,7 @@ static void handle(struct shmhub_request *r)
 	}
 	settle_payload(r);
 	h->fn(r, h->arg);
-	if (!r->over && !r->deferred)
+	if (!r->deferred && !r->over) /* deferred: another thread may be answering it */
 		shmhub_reply(r, -ENOMSG, NULL, 0);
 }
 
@@ -225,11 +225,11 @@ int hub_request_in(struct shmhub *hub, struct hub_link *link, const struct hub_m
 		return -EBADMSG; /* no memory for a call: as good as a broken link */
 	r->hub = hub;
 	r->link = link;
-	r->peer = link->end.peer;
+	r->peer = link->id;
 	r->incarnation = link->end.incarnation;
 	r->error = error;
 	r->work.run = run;
-	if (HUB_FAULT(link->end.peer, HUB_FAULT_SWALLOW) && m->kind == HUB_KIND_CALL) {
+	if (HUB_FAULT(link->id, HUB_FAULT_SWALLOW) && m->kind == HUB_KIND_CALL) {
 		hub_request_unref(r);
 		hub_request_unref(r);
 		return 0;

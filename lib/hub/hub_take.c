@@ -9,7 +9,7 @@
 
 static bool is_from(const struct hub_link *link, const struct hub_message *m)
 {
-	return m->peer == ((uint32_t)link->end.peer | (uint32_t)link->end.incarnation << 16);
+	return m->peer == ((uint32_t)link->id | (uint32_t)link->end.incarnation << 16);
 }
 
 /* The payload's slot, if there is one. *error: why the payload cannot be had although the

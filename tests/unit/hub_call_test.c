@@ -147,8 +147,14 @@ static bool somebody_waits(void *arg)
 {
 	struct waiting *w = arg;
 	uint32_t gen;
+	unsigned state;
+	struct hub_pend *pend = hub_pend_find(w->hub, w->call, &gen);
 
-	return hub_pend_find(w->hub, w->call, &gen)->waiters > 0;
+	T_OK(hub_pend_lock(pend, gen, &state));
+	const bool waits = pend->waiters > 0;
+
+	hub_pend_unlock(pend, state);
+	return waits;
 }
 
 TEST(a_cancelled_call_wakes_who_waits_for_it)

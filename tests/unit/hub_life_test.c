@@ -151,37 +151,34 @@ static int holds_bell_child(const struct shmhub_peer_config *config, void *arg)
 	struct shmhub_peer *peer = hub_live_attach(config);
 	const int copy = dup(shmhub_peer_fd(peer));
 
-	(void)arg;
-	if (fork() == 0) {
-		prctl(PR_SET_PDEATHSIG, 0);
-		(void)!write(*(int *)arg, "h", 1);
-		poll(NULL, 0, 60000);
+	const pid_t own_child = fork();
+
+	if (own_child == 0) {
+		poll(NULL, 0, 60000); /* killed by the test */
 		_exit(copy < 0);
 	}
+	(void)!write(*(int *)arg, &own_child, sizeof(own_child));
 	return hub_live_run(peer);
 }
 
 TEST(a_grandchild_that_holds_the_bell_does_not_hide_the_death)
 {
 	struct shmhub *hub = hub_live_create(NULL);
+	pid_t grandchild;
 	int told[2];
-	char c;
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	T_EQ(pipe2(told, O_CLOEXEC), 0);
 	const unsigned peer = hub_live_spawn(hub, "holder", holds_bell_child, &told[1]);
 	uint64_t call;
 
-	T_EQ(read(told[0], &c, 1), 1);
+	T_EQ(read(told[0], &grandchild, sizeof(grandchild)), sizeof(grandchild));
 	T_EQ(shmhub_call_start(hub, peer, LIVE_HANG, NULL, 0, -1, 0, &call), 0);
 	T_EQ(shmhub_kill(hub, peer), 0);
 	T_EQ(shmhub_wait(hub, call, 20000, 0, NULL), -EOWNERDEAD);
 	hub_live_destroy(hub);
-	/* the grandchild is ours now */
-	char command[64];
-
-	snprintf(command, sizeof(command), "pkill -KILL -P %d", getpid());
-	(void)!system(command);
+	T_EQ(kill(grandchild, SIGKILL), 0); /* ours now */
+	T_EQ(waitpid(grandchild, NULL, 0), grandchild);
 }
 
 /* Lives on, but has closed its bell. */
