@@ -86,12 +86,12 @@ int session_take(struct session *s, struct state *st)
 	return f ? keep_frame(s, f) : -ENOMEM;
 }
 
-/* Stacks of all threads cost more than all the rest: only while somebody looks at them. */
-static struct source *choose_source(struct session *s)
+/* Stacks of all threads cost more than all the rest: seldom, unless somebody looks at them. */
+static struct source *choose_source(struct session *s, uint64_t now_us)
 {
 	struct source_options with = s->options.source;
 
-	if (s->is_replay || !s->wants_stacks)
+	if (s->is_replay || (!s->wants_stacks && now_us < s->thorough_us))
 		return s->src;
 	with.stacks = true;
 	if (!s->thorough && source_open_live(&with, &s->thorough, NULL))
@@ -103,7 +103,8 @@ int session_sample(struct session *s, struct err *err)
 {
 	const uint64_t begin_us = clock_us();
 	struct state st;
-	int r = source_next(choose_source(s), &st, err);
+	struct source *const src = choose_source(s, begin_us);
+	int r = source_next(src, &st, err);
 
 	if (r <= 0)
 		return r;
@@ -115,6 +116,8 @@ int session_sample(struct session *s, struct err *err)
 	if (r)
 		return err_set(err, r, "sample: no memory");
 	s->cost_us = clock_us() - begin_us;
+	if (src == s->thorough)
+		s->thorough_us = begin_us + SESSION_DUTY * s->cost_us;
 	return 1;
 }
 

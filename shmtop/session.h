@@ -2,6 +2,9 @@
  * session - the samples: takes them from a source, judges them, keeps the last of them, and
  * knows which one is being looked at.
  *
+ * Live, some samples are thorough: they look at every thread, so that deadlocks are found that
+ * concern no ring. They come as often as they cost no more than SESSION_DUTY of the time.
+ *
  * Live, the newest is shown until somebody steps back (then sampling goes on behind it). A
  * replay is read forward only, because the judge follows findings over time: what has fallen
  * out of the kept frames is read again from the beginning.
@@ -17,7 +20,7 @@ struct session_moment { /* a change of findings, for the time bar */
 	enum severity worst; /* that is confirmed from here on; SEVERITIES: none */
 };
 
-enum { SESSION_MOMENTS = 1024 };
+enum { SESSION_MOMENTS = 1024, SESSION_DUTY = 100 /* one part in so many */ };
 
 struct session_options {
 	struct source_options source;
@@ -31,8 +34,9 @@ struct session_options {
 struct session {
 	struct session_options options;
 	struct source *src;
-	struct source *thorough;  /* live: the same with stacks, opened when somebody wants them */
-	bool wants_stacks;        /* live: the next samples are thorough */
+	struct source *thorough;  /* live: the same with stacks and locks of all threads */
+	bool wants_stacks;        /* live: somebody looks at them, every sample is thorough */
+	uint64_t thorough_us;     /* live: when a sample may be thorough again; CLOCK_MONOTONIC */
 	struct sym_cache *symbols; /* NULL until names are asked for */
 	struct judge *judge;
 	struct history history;

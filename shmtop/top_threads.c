@@ -19,6 +19,14 @@ static bool has_stack(const struct state *st, const struct state_thread *t)
 	return t->stack >= 0 && (size_t)t->stack < st->stacks;
 }
 
+/* Threads on one line of code may wait for different locks: they are not the same. */
+static bool is_same_wait(const struct top_group *g, const struct state_thread *t)
+{
+	if (!g->lock || !t->lock)
+		return g->lock == t->lock;
+	return g->lock->kind == t->lock->kind && g->lock->addr == t->lock->addr;
+}
+
 static struct top_group *find_group(struct top_threads *list, const struct state *st,
 				    const struct state_thread *t)
 {
@@ -26,7 +34,8 @@ static struct top_group *find_group(struct top_threads *list, const struct state
 		return NULL;
 	for (size_t i = 0; i < list->n; i++)
 		if (list->group[i].stack == t->stack && list->group[i].own == t->own &&
-		    list->group[i].doing == thread_doing(st, t))
+		    list->group[i].doing == thread_doing(st, t) &&
+		    is_same_wait(&list->group[i], t))
 			return &list->group[i];
 	return NULL;
 }
@@ -46,6 +55,7 @@ static int add_thread(struct top_threads *list, const struct state *st,
 					 .longest_us = -1,
 					 .name = t->name ? t->name : "-",
 					 .wait_text = t->wait_text,
+					 .lock = t->lock,
 					 .reason = t->reason,
 					 .own = t->own,
 					 .tid = t->tid };

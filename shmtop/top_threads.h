@@ -1,5 +1,5 @@
 /*
- * top_threads - the threads of a process, those with equal stacks as one group. Pure.
+ * top_threads - the threads of a process, those with equal stacks (and locks) as one group. Pure.
  */
 #ifndef SHMSCOPE_SHMTOP_TOP_THREADS_H
 #define SHMSCOPE_SHMTOP_TOP_THREADS_H
@@ -14,6 +14,7 @@ struct top_group {
 	int64_t longest_us;        /* blocked for at least so long; -1 not known */
 	const char *name;          /* of the first thread */
 	const char *wait_text;     /* of the first; NULL */
+	const struct state_lock *lock; /* that the first sleeps on; NULL */
 	const char *reason;        /* why there is no stack; NULL */
 	int32_t tid;               /* of the first */
 	bool disturbed, own;

@@ -1,8 +1,10 @@
 /* Screen 5: the threads of the selected process, one row per distinct stack. */
 #include "shmtop/view.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
+#include "lib/state/lock.h"
 #include "shmtop/draw.h"
 #include "shmtop/top_threads.h"
 
@@ -52,23 +54,74 @@ static void top_of_stack(char *buf, size_t room, const struct state *st, const s
 		view_top_text(buf, room, &st->stack[g->stack]);
 }
 
+/* "mutex index_lock", or the system call where no lock is known. */
+static void waits_for(char *buf, size_t room, const struct top_group *g)
+{
+	const struct state_lock *lock = g->lock;
+
+	if (lock && lock->name)
+		snprintf(buf, room, "%s %s", lock_kind_name(lock->kind), lock->name);
+	else if (lock)
+		snprintf(buf, room, "%s 0x%" PRIx64, lock_kind_name(lock->kind), lock->addr);
+	else
+		snprintf(buf, room, "%s", g->wait_text ? g->wait_text : "-");
+}
+
+static void held_by(char *buf, size_t room, const struct state_lock *lock)
+{
+	if (!lock || !lock->owner_tid)
+		snprintf(buf, room, "-");
+	else if (lock->owner_alive == STATE_NO)
+		snprintf(buf, room, "%d (ended)", lock->owner_tid);
+	else if (lock->owner_name)
+		snprintf(buf, room, "%s", lock->owner_name);
+	else
+		snprintf(buf, room, "tid %d", lock->owner_tid);
+}
+
+/* The confirmed finding that is about this stack; NULL. */
+static const struct finding *finding_of(const struct view *v, const struct top_group *g)
+{
+	for (size_t i = 0; i < v->findings; i++) {
+		const struct finding *f = v->finding[i];
+
+		if (f->state != FINDING_CONFIRMED || f->where.pid != v->chosen->pid)
+			continue;
+		if (f->where.tid == g->tid || (g->stack >= 0 && f->where.stack == g->stack))
+			return f;
+	}
+	return NULL;
+}
+
+static int waits_width(const struct canvas *c)
+{
+	return c->cols >= 120 ? 42 : 20;
+}
+
 static void draw_group(const struct view *v, struct canvas *c, int row, const struct top_group *g,
 		       bool is_chosen)
 {
 	const enum style plain = g->own ? STYLE_DIM : STYLE_PLAIN;
 	const enum style style = is_chosen ? STYLE_CHOSEN : plain;
-	char age[UNITS_TEXT], top[256];
+	const struct finding *f = finding_of(v, g);
+	char age[UNITS_TEXT], text[256];
 	int col;
 
-	if (is_chosen)
-		canvas_char(c, row, 0, STYLE_CHOSEN, '>');
-	canvas_printf(c, row, 1, style, "%c  %-4s %5u", g->disturbed ? '*' : ' ', g->id, g->count);
-	canvas_text(c, row, 15, g->doing == THREAD_BLOCKED ? STYLE_WARNING : style,
+	canvas_char(c, row, 0, STYLE_CHOSEN, is_chosen ? '>' : ' ');
+	if (f)
+		canvas_text(c, row, 1, view_finding_style(f), view_mark(f));
+	else if (g->disturbed)
+		canvas_char(c, row, 2, STYLE_WARNING, '*');
+	canvas_printf(c, row, 4, style, "%-4s %3u", g->id, g->count);
+	canvas_text(c, row, 13, g->doing == THREAD_BLOCKED ? STYLE_WARNING : style,
 		    top_doing_word(g->doing));
-	canvas_right(c, row, 32, style, text_span(age, g->longest_us));
-	col = canvas_fit(c, row, 34, 26, style, g->wait_text ? g->wait_text : "-") + 1;
-	top_of_stack(top, sizeof(top), &v->frame->st, g);
-	canvas_fit(c, row, col, c->cols - col, style, top);
+	canvas_right(c, row, 29, style, text_span(age, g->longest_us));
+	waits_for(text, sizeof(text), g);
+	col = canvas_fit(c, row, 31, waits_width(c), style, text) + 1;
+	held_by(text, sizeof(text), g->lock);
+	col = canvas_fit(c, row, col, 12, style, text) + 1;
+	top_of_stack(text, sizeof(text), &v->frame->st, g);
+	canvas_fit(c, row, col, c->cols - col, style, text);
 }
 
 static void draw_frame(struct canvas *c, int row, size_t number, const struct state_frame *f)
@@ -90,8 +143,9 @@ static void draw_stack(const struct view *v, struct canvas *c, int row, int rows
 	const struct state *st = &v->frame->st;
 	char line[300];
 
-	snprintf(line, sizeof(line), "%s %s tid %d%s%s", g->id, g->name, g->tid,
-		 g->own ? " (of shmscope itself)" : "", g->disturbed ? " (was interrupted)" : "");
+	snprintf(line, sizeof(line), "%s %s tid %d%s%s  %s", g->id, g->name, g->tid,
+		 g->own ? " (of shmscope itself)" : "", g->disturbed ? " (was interrupted)" : "",
+		 g->wait_text ? g->wait_text : "");
 	draw_rule(c, row, line);
 	if (g->stack < 0) {
 		canvas_printf(c, row + 1, 3, STYLE_DIM, "no stack: %s",
@@ -121,8 +175,8 @@ static void draw_list(const struct view *v, struct canvas *c, int rows,
 		visible = rows / 2;
 	if (visible < 1)
 		visible = 1;
-	canvas_text(c, 1, 1, STYLE_HEAD,
-		    "  ID   COUNT STATE      LONGEST  WAITS IN                   TOP OF STACK");
+	canvas_printf(c, 1, 1, STYLE_HEAD, "  ID  COUNT STATE    LONGEST  %-*s %-12s TOP OF STACK",
+		      waits_width(c), "WAITS FOR", "HELD BY");
 	view_scroll(v->cursor, list->n, visible);
 	for (int i = 0; i < visible && v->cursor->first + (size_t)i < list->n; i++) {
 		const size_t at = v->cursor->first + (size_t)i;
@@ -169,7 +223,7 @@ static const char *const help[] = {
 	"ID     the stack; threads with equal stacks are one row (= splits them)",
 	"STATE  blocked  running  idle(waits for work: event loop, sleep, queue)",
 	"LONGEST  how long one of them is known to be blocked there",
-	"WAITS IN  the system call, and on what",
+	"WAITS FOR  the lock, or the system call and on what    HELD BY  its owner",
 	"  *    a thread of this group was interrupted to be looked at",
 	"Threads of shmscope itself are dimmed.",
 	NULL,

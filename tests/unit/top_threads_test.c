@@ -71,3 +71,25 @@ TEST(a_split_list_has_every_thread)
 	top_threads_fini(&list);
 	frame_destroy(f);
 }
+
+TEST(equal_stacks_that_wait_for_different_locks_are_not_one_group)
+{
+	static struct state_lock index = { .kind = STATE_LOCK_MUTEX, .addr = 0x1000 };
+	static struct state_lock cache = { .kind = STATE_LOCK_MUTEX, .addr = 0x2000 };
+	struct frame *f = make_frame();
+	struct top_threads list;
+
+	f->st.process[0].thread[1].lock = &index;
+	f->st.process[0].thread[2].lock = &cache;
+	T_EQ(top_threads_make(&list, f, &f->st.process[0], false), 0);
+	T_EQ(list.n, 4);
+	T_EQ(list.stacks, 2);
+	T_EQ(list.group[0].lock->addr, 0x2000); /* the longest */
+	T_STR(list.group[0].id, list.group[1].id);
+	top_threads_fini(&list);
+	f->st.process[0].thread[2].lock = &index;
+	T_EQ(top_threads_make(&list, f, &f->st.process[0], false), 0);
+	T_EQ(list.n, 3);
+	top_threads_fini(&list);
+	frame_destroy(f);
+}
