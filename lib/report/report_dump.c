@@ -191,6 +191,21 @@ static void put_title(const struct paper *p, const struct dump *d)
 		paper_put(p, "          the library is not in it: looked at from outside\n");
 }
 
+/* About this process, or about the hub it is the host of: a peer's hang is seen in its rings. */
+static bool concerns(const struct dump *d, const struct finding *g)
+{
+	if (g->where.pid == d->process->pid)
+		return true;
+	return d->hub && !d->peer && g->where.hub && strcmp(g->where.hub, report_base_name(d->hub->path)) == 0;
+}
+
+/* What has hardly begun is the moment, not a finding: all that is busy is suspect for an instant. */
+static bool is_worth_telling(const struct finding *g)
+{
+	return g->state == FINDING_CONFIRMED ||
+	       (g->state == FINDING_SUSPECTED && g->held_us >= g->rule->dwell_us / 2);
+}
+
 static void put_findings(const struct paper *p, const struct dump *d)
 {
 	const struct findings *f = d->r->findings;
@@ -198,7 +213,7 @@ static void put_findings(const struct paper *p, const struct dump *d)
 	for (size_t i = 0; f && i < f->n; i++) {
 		const struct finding *g = f->list[i];
 
-		if (g->state == FINDING_CLEARED || g->where.pid != d->process->pid)
+		if (!is_worth_telling(g) || !concerns(d, g))
 			continue;
 		paper_ink(p, report_ink(g), "%s", report_mark(g));
 		paper_put(p, " %s (%s)\n", g->rule->name, finding_state_name(g->state));
