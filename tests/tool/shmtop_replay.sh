@@ -28,7 +28,7 @@ grep -Eq '^[0-9:]+ \|[-!]*\^\| [0-9:]+  REPLAY [0-9:]{8} \(0.0 s before end\)$' 
 show "Tstart<Enter>" | grep -Eq '^[0-9:]+ \|\^[-!]*\| [0-9:]+  REPLAY [0-9:]{8} \(.* before end\)$' || failed "start"
 show "Tstart<Enter>[" | grep -q 'this is the oldest sample that is kept' || failed "before the start"
 show "5" >"$TMPDIR/threads"
-grep -Eq '^> +S[0-9]+ +1 idle ' "$TMPDIR/threads" || failed "threads: $(cat "$TMPDIR/threads")"
+grep -Eq '^>(!!|  ) S[0-9]+ +1 idle ' "$TMPDIR/threads" || failed "threads: $(cat "$TMPDIR/threads")"
 grep -Eq '#1 +.* sut_peer.c:[0-9]+ ' "$TMPDIR/threads" || failed "names: $(cat "$TMPDIR/threads")"
 
 # as text and JSON, from the beginning, sample by sample
