@@ -20,7 +20,7 @@ export ASAN_OPTIONS=detect_leaks=0
 
 fail() {
 	echo "FAIL: $*" >&2
-	[ -z "${pid:-}" ] || kill -KILL "$pid" 2>/dev/null
+	[ -z "${pid:-}${child:-}" ] || kill -KILL ${pid:-} ${child:-} 2>/dev/null
 	rm -rf "${TMPDIR:?}"/*
 	exit 1
 }
