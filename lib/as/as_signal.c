@@ -28,7 +28,7 @@ enum { NAMES = sizeof(names) / sizeof(*names) };
 static int is_word(const char *text, const char *word)
 {
 	for (; *word; text++, word++)
-		if ((*text & ~0x20) != *word)
+		if (*text != *word && !(*text >= 'a' && *text <= 'z' && *text - 'a' + 'A' == *word))
 			return 0;
 	return !*text;
 }
