@@ -37,8 +37,8 @@ static const struct opt table[] = {
 	{ 'A', "ascii", NULL, "Output", "no character beyond ASCII", OPT_ASCII },
 	{ 0, "no-pager", NULL, "Output", "never through a pager", OPT_NO_PAGER },
 	{ 'q', "quiet", NULL, "Output", "only errors on stderr", OPT_QUIET },
-	{ 'v', "verbose", NULL, "Output", "every ring, class and stack; what is read, how long it took",
-	  OPT_VERBOSE },
+	{ 'v', "verbose", NULL, "Output",
+	  "every ring, class and stack; what is read, how long it took", OPT_VERBOSE },
 	{ 0, "fail-on", "LEVEL", "Result",
 	  "findings that give exit 1: critical, warning, info or never", OPT_FAIL_ON },
 	{ 0, "strict", NULL, "Result", "exit 4 when an input is damaged or cut off", OPT_STRICT },
@@ -54,9 +54,10 @@ const struct opt_page options_page = {
 	.tool = "shminspect",
 	.does = "why did it hang: a report from hub files and feeds",
 	.usage = "[OPTIONS] FILE...\n--explain NAME",
-	.examples = "  shminspect /dev/shm/demo.hub feeds/    a hub file and the feeds beside it\n"
-		    "  shminspect --json feeds/ | jq .verdict   for scripts\n"
-		    "  shminspect --explain missed-wakeup       what that means, and how to fix it\n",
+	.examples =
+		"  shminspect /dev/shm/demo.hub feeds/    a hub file and the feeds beside it\n"
+		"  shminspect --json feeds/ | jq .verdict   for scripts\n"
+		"  shminspect --explain missed-wakeup       what that means, and how to fix it\n",
 	.options = table,
 };
 
@@ -109,8 +110,8 @@ static int set_time(uint64_t *us, const char *option, const char *text, struct e
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return when_parse(text, option, (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000,
-			  us, err);
+	return when_parse(text, option,
+			  (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000, us, err);
 }
 
 static int set_option(struct options *o, int id, const char *arg, struct err *err)
@@ -176,7 +177,8 @@ static int check(struct options *o, int operands, struct err *err)
 		return -EINVAL;
 	}
 	if (!o->explain && !operands) {
-		err_set(err, -EINVAL, "FILE: missing (a hub file, a feed, or a directory of feeds)");
+		err_set(err, -EINVAL,
+			"FILE: missing (a hub file, a feed, or a directory of feeds)");
 		err_next(err, "shminspect /dev/shm/NAME.hub; `shmtop` finds the hubs of this user");
 		return -EINVAL;
 	}

@@ -66,7 +66,8 @@ static void show(void)
 		memset(bar, '#', full < BAR ? full : BAR);
 		bar[BAR] = '\0';
 		fprintf(stderr, "%s  [%s] %zu%%  %s of %s", progress.what, bar,
-			progress.done * 100 / progress.total, done, units_count(total, progress.total));
+			progress.done * 100 / progress.total, done,
+			units_count(total, progress.total));
 	} else {
 		fprintf(stderr, "%s  %s", progress.what, done);
 	}

@@ -98,8 +98,8 @@ static int explain(const struct options *o, struct err *err)
 		const struct rule *nearest = rules_nearest(o->explain);
 
 		if (nearest)
-			err_set(err, -EINVAL, "--explain: no finding \"%s\" (did you mean %s?)", o->explain,
-				nearest->name);
+			err_set(err, -EINVAL, "--explain: no finding \"%s\" (did you mean %s?)",
+				o->explain, nearest->name);
 		else
 			err_set(err, -EINVAL, "--explain: no finding \"%s\"", o->explain);
 		err_next(err, "one of these:");
@@ -207,7 +207,8 @@ static void warn(const struct inspection *in)
 
 		if (input->complete)
 			continue;
-		err_set(&err, -EBADMSG, "%s: %s", input->path, input->note ? input->note : "not complete");
+		err_set(&err, -EBADMSG, "%s: %s", input->path,
+			input->note ? input->note : "not complete");
 		err_next(&err, "the report goes on with the rest");
 		err_print(stderr, tool, "warning", &err);
 	}

@@ -39,8 +39,10 @@ struct tool_run tool_run(const char *fmt, ...)
 	if (vasprintf(&command, fmt, ap) < 0)
 		T_FAIL("no memory");
 	va_end(ap);
-	if (asprintf(&out, "%s/out.%d", dir, getpid()) < 0 || asprintf(&err, "%s/err.%d", dir, getpid()) < 0 ||
-	    asprintf(&line, "PATH=\"$PWD/%s/bin:$PATH\"; { %s; } >%s 2>%s </dev/null", b, command, out, err) < 0)
+	if (asprintf(&out, "%s/out.%d", dir, getpid()) < 0 ||
+	    asprintf(&err, "%s/err.%d", dir, getpid()) < 0 ||
+	    asprintf(&line, "PATH=\"$PWD/%s/bin:$PATH\"; { %s; } >%s 2>%s </dev/null", b, command,
+		     out, err) < 0)
 		T_FAIL("no memory");
 	fflush(NULL);
 	const int status = system(line);

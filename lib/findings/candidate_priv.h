@@ -83,8 +83,8 @@ struct candidate {
 	uint64_t since_us;      /* the age that the state itself proves; 0: none */
 	uint64_t dwell_us;      /* 0: the rule's */
 	uint64_t fingerprint;
-	bool unwanted;          /* in this look nobody suffers from it: confirmed only once somebody */
-	uint64_t demand;        /* did in this episode, or this count has grown */
+	bool unwanted;          /* nobody suffers from it in this look: it is confirmed only if */
+	uint64_t demand;        /* somebody did in this episode, or this count has grown */
 	struct finding_where where;
 	const char *place_text, *sentence, *also, *brief, *evidence, *means;
 	const char *next[FINDING_NEXT];

@@ -71,7 +71,8 @@ static bool comes_before(const struct causes *cs, size_t cause, size_t i, bool f
 }
 
 /* Offers every finding that keeps `node` to finding i. found_itself: i keeps it too. */
-static void offer(struct causes *cs, size_t i, const struct node *node, bool found_itself, size_t *best)
+static void offer(struct causes *cs, size_t i, const struct node *node, bool found_itself,
+		  size_t *best)
 {
 	size_t lo = 0, hi = cs->n_stuck;
 

@@ -58,7 +58,7 @@ struct finding {
 	enum finding_state state;
 	struct finding_where where;
 	const char *place;           /* "search(3) recv ring" */
-	const char *sentence;        /* "search (peer 3, pid 4112) hangs: asleep for 8.4 s with ..." */
+	const char *sentence;        /* "search (peer 3, pid 4112) hangs: asleep for 8.4 s ..." */
 	const char *also;            /* the same as a clause: "768K of slots lost with export" */
 	const char *brief;           /* one line of numbers: "7 waiting, epoll_wait, bell 0" */
 	const char *evidence_text;   /* full, for the report */

@@ -80,7 +80,8 @@ static int compare_candidates(const struct candidate *a, const struct candidate 
 
 static int by_place(const void *a, const void *b)
 {
-	const struct candidate *x = *(struct candidate *const *)a, *y = *(struct candidate *const *)b;
+	const struct candidate *x = *(struct candidate *const *)a;
+	const struct candidate *y = *(struct candidate *const *)b;
 	const int r = compare_candidates(x, y);
 
 	return r ? r : strcmp(x->evidence, y->evidence);
@@ -100,7 +101,8 @@ static void run_rules(const struct scene *scene, struct candidates *out)
 	if (out->n)
 		qsort(out->list, out->n, sizeof(*out->list), by_place);
 	size_t kept = 0;
-	for (size_t i = 0; i < out->n; i++) /* two looks at one place in one state: the first counts */
+	/* of two candidates for one place in one state the first counts */
+	for (size_t i = 0; i < out->n; i++)
 		if (!kept || compare_candidates(out->list[kept - 1], out->list[i]) != 0)
 			out->list[kept++] = out->list[i];
 	out->n = kept;
@@ -199,13 +201,15 @@ static bool knows_less(const struct track *t, const struct candidate *c)
 /* The thread that was shown, in this state: as last seen is good enough to show its stack again. */
 static int find_stack(const struct state *st, const struct finding_where *where)
 {
-	const struct state_process *p = where->pid > 0 ? state_find_process(st, where->pid, 0) : NULL;
+	const struct state_process *p = where->pid > 0 ? state_find_process(st, where->pid, 0)
+						       : NULL;
 	const struct state_thread *t = p ? state_find_thread(p, where->tid) : NULL;
 
 	return t && t->stack >= 0 && (size_t)t->stack < st->stacks ? t->stack : -1;
 }
 
-static void show(struct track *t, const struct candidate *c, const struct state *st, uint64_t held_us)
+static void show(struct track *t, const struct candidate *c, const struct state *st,
+		 uint64_t held_us)
 {
 	if (!t->confirmed && t->times)
 		return;
@@ -261,7 +265,8 @@ static void keep_track(struct turn *turn, const struct track *old)
 		end_episode(t, turn->st->now_us);
 	if (!t->open && !t->times)
 		return;
-	if (!t->confirmed && t->times && scene_age(turn->st->now_us, t->cleared_us) > CLEARED_LISTED_US)
+	if (!t->confirmed && t->times &&
+	    scene_age(turn->st->now_us, t->cleared_us) > CLEARED_LISTED_US)
 		return;
 	turn->page.tracks++;
 }
@@ -273,7 +278,8 @@ static void take_candidate(struct turn *turn, const struct track *old, const str
 	if (c->proof == PROOF_UNSURE) {
 		if (!old)
 			return;
-		if (old->open && old->fingerprint != c->fingerprint) { /* it moved, whatever it was */
+		/* it moved, whatever it was */
+		if (old->open && old->fingerprint != c->fingerprint) {
 			keep_track(turn, old);
 			return;
 		}
@@ -365,9 +371,11 @@ static enum finding_state state_of(const struct track *t)
 static void move_texts(struct words *w, struct track *t)
 {
 	struct candidate *c = &t->c;
-	const char **texts[] = { &c->place_text, &c->sentence,	 &c->also,	 &c->brief,
-				 &c->evidence,	 &c->where.hub,	 &c->where.name, &c->where.site,
-				 &c->where.file, &c->where.gauge, &c->means,	 &c->place.hub_path };
+	const char **texts[] = {
+		&c->place_text, &c->sentence,	 &c->also,	 &c->brief,
+		&c->evidence,	&c->where.hub,	 &c->where.name, &c->where.site,
+		&c->where.file, &c->where.gauge, &c->means,	 &c->place.hub_path
+	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		*texts[i] = copy(w, *texts[i]);
@@ -384,15 +392,16 @@ static void prepare_words(struct words *w, const struct track *t, const unsigned
 	char count[UNITS_TEXT];
 
 	units_age(w->held, t->shown_held_us * 1000);
-	snprintf(w->samples, sizeof(w->samples), "%s sample%s", units_count(count, t->shown_samples),
-		 t->shown_samples == 1 ? "" : "s");
+	snprintf(w->samples, sizeof(w->samples), "%s sample%s",
+		 units_count(count, t->shown_samples), t->shown_samples == 1 ? "" : "s");
 	if (t->shown_samples > 1)
 		snprintf(w->unchanged, sizeof(w->unchanged), "unchanged in %s", w->samples);
 	else
 		snprintf(w->unchanged, sizeof(w->unchanged), "seen once");
 	w->stack[0] = '\0';
 	if (t->c.where.stack >= 0 && stack_number)
-		snprintf(w->stack, sizeof(w->stack), " (stack S%u)", stack_number[t->c.where.stack]);
+		snprintf(w->stack, sizeof(w->stack), " (stack S%u)",
+			 stack_number[t->c.where.stack]);
 }
 
 static void fill_finding(struct words *w, const struct track *t, struct finding *f)

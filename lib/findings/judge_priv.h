@@ -8,7 +8,7 @@
 
 /* One place under one rule, followed over time. Its texts live in the judge's arena. */
 struct track {
-	struct candidate c;       /* what is shown: of the episode that was confirmed, or the first */
+	struct candidate c;       /* what is shown: of the confirmed episode, or the first */
 	bool seen;                /* in the last look */
 	bool confirmed;           /* the present episode is */
 	bool open;                /* an episode is going on */

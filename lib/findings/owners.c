@@ -14,7 +14,8 @@ bool owner_is_host(const struct state_owner *o)
 
 bool owner_is_earlier(const struct state_owner *o, const struct state_peer *p)
 {
-	const unsigned behind = (p->incarnation - o->incarnation) & 0x1ff; /* nine bits in a slot word */
+	/* nine bits in a slot word */
+	const unsigned behind = (p->incarnation - o->incarnation) & 0x1ff;
 
 	return behind && behind < 0x100;
 }
@@ -25,7 +26,8 @@ bool owner_is_dead(const struct state_hub *hub, const struct state_owner *owner)
 
 	if (!p || owner_is_host(owner))
 		return false;
-	if (p->state == HUB_PEER_DEAD || p->state == HUB_PEER_GONE || p->state == HUB_PEER_QUARANTINED)
+	if (p->state == HUB_PEER_DEAD || p->state == HUB_PEER_GONE ||
+	    p->state == HUB_PEER_QUARANTINED)
 		return true;
 	/* after the host's end the system only tells that everybody is gone by now */
 	if (p->alive == STATE_NO && hub->host_alive != STATE_NO)

@@ -42,9 +42,11 @@ static void look_at_peer(const struct scene_peer *peer, struct candidates *out)
 			   who(out, &end->consumer), what);
 	c->also = text(out, "the loop of %s(%u) is late", peer->name, peer->p->id);
 	c->brief = text(out, "beat {held} old, %s", what);
-	c->evidence = text(out, "last beat {held} before this look, %s%s%s, rings empty, the same beat in "
-				"{samples}",
-			   what, *did ? ", " : "", did);
+	c->evidence =
+		text(out,
+		     "last beat {held} before this look, %s%s%s, rings empty, the same beat in "
+		     "{samples}",
+		     what, *did ? ", " : "", did);
 	fact_text(c, "beat", beat->state == HUB_BEAT_HANDLER ? "handler" : "running");
 	fact_number(c, "method", beat->state == HUB_BEAT_HANDLER ? beat->method : FINDING_UNKNOWN);
 	if (c->where.site)
@@ -68,17 +70,16 @@ const struct rule rule_beat_late = {
 	.sources = STATE_LIVE | STATE_FEED,
 	.look = look,
 	.means = "The peer's main loop is stuck somewhere, although nobody waits for it yet.",
-	.summary =
-		"A peer tells in its beat what its loop does. It has been out of the loop for long: in "
-		"one handler, or in the program's own code between two rounds. The next message will "
-		"have to wait for it.",
+	.summary = "A peer tells in its beat what its loop does. It has been out of the loop for "
+		   "long: in one handler, or in the program's own code between two rounds. The "
+		   "next message will have to wait for it.",
 	.detection =
-		"The beat says \"not asleep\" with the same time for the dwell time in two looks, and "
-		"neither messages nor callers wait (else it is consumer-stalled). An idle peer sleeps "
-		"and is never late.",
-	.causes =
-		"Long work in the loop's thread; a blocking call in the application's own part of the "
-		"loop; an endless loop.",
+		"The beat says \"not asleep\" with the same time for the dwell time in two "
+		"looks, and neither messages nor callers wait (else it is consumer-stalled). An "
+		"idle peer sleeps and is never late.",
+	.causes = "Long work in the loop's thread; a blocking call in the application's own part "
+		  "of the loop; an endless loop.",
 	.fix = "The stack says where. Move long work out of the loop's thread.",
-	.confused_with = "consumer-stalled (work waits already); peer-stopped; a long but wanted job.",
+	.confused_with =
+		"consumer-stalled (work waits already); peer-stopped; a long but wanted job.",
 };

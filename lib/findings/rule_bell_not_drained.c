@@ -28,20 +28,26 @@ static void describe(struct candidates *out, const struct scene_end *end, struct
 				span(out, scene_age(end->peer->now_us, r->bell_us)));
 
 	if (c->proof == PROOF_NONE) {
-		c->sentence = text(out, "%s has not taken %s for {held}, although its bell was rung",
+		c->sentence = text(out,
+				   "%s has not taken %s for {held}, although its bell was rung",
 				   who(out, &end->consumer), waiting);
 		c->brief = text(out, "%lu waiting, rung %lu times, not taken",
 				(unsigned long)r->waiting, (unsigned long)r->bells);
-		candidate_next(c, "it may have been stopped, starved, or deaf to its bell: its feed, or a look "
-				  "at the running process (shmtop, sigdump dump), would tell");
+		candidate_next(
+			c,
+			"it may have been stopped, starved, or deaf to its bell: its feed, or a look "
+			"at the running process (shmtop, sigdump dump), would tell");
 	} else {
-		c->sentence = text(out, "%s hangs: deaf to its bell, which was rung %s ago, with %s waiting",
-				   who(out, &end->consumer), "{held}", waiting);
+		c->sentence =
+			text(out,
+			     "%s hangs: deaf to its bell, which was rung %s ago, with %s waiting",
+			     who(out, &end->consumer), "{held}", waiting);
 		c->brief = text(out, "%lu waiting, bell %ld unread", (unsigned long)r->waiting,
 				(long)r->bell);
 		candidate_next(c, text(out,
 				       "is the doorbell still in the event loop's set of %s? "
-				       "(epoll_ctl, edge-triggered or one-shot flags, a dup of the fd)",
+				       "(epoll_ctl, edge-triggered or one-shot flags, a dup of "
+				       "the fd)",
 				       end->consumer.name));
 	}
 	c->also = text(out, "%s is deaf to its bell", who_short(out, &end->consumer));
@@ -81,22 +87,22 @@ const struct rule rule_bell_not_drained = {
 	.look = look,
 	.means = "The bell was rung, but the sleeping consumer does not listen to it.",
 	.summary =
-		"Messages wait, the producer rang the doorbell as it should, the bytes lie unread in "
-		"the doorbell socket, and the consumer sleeps in its event loop all the same: the "
-		"loop does not watch the doorbell (any more).",
+		"Messages wait, the producer rang the doorbell as it should, the bytes lie "
+		"unread in the doorbell socket, and the consumer sleeps in its event loop all "
+		"the same: the loop does not watch the doorbell (any more).",
 	.detection =
 		"Messages wait, the doorbell holds unread bytes, the consumer's thread sleeps in "
 		"epoll_wait, poll or select, and no message was taken, in two looks over the dwell "
 		"time. A hub file knows neither bytes nor threads: it tells \"rung N times, not "
 		"taken\", which is then only suspected.",
 	.causes =
-		"The doorbell was removed from the epoll set, or closed and its number used again; it "
-		"was added edge-triggered or one-shot and not drained or re-armed; a modal inner loop "
-		"waits for other descriptors only.",
+		"The doorbell was removed from the epoll set, or closed and its number used "
+		"again; it was added edge-triggered or one-shot and not drained or re-armed; a "
+		"modal inner loop waits for other descriptors only.",
 	.fix =
 		"Keep the doorbell in the loop's set, level-triggered, for as long as the peer is "
 		"attached, and call check() and drain() after every wake-up, whatever it was for.",
 	.confused_with =
-		"missed-wakeup (nobody rang); consumer-stalled (the loop itself is busy or blocked); "
-		"peer-stopped (SIGSTOP: the bytes lie unread there, too).",
+		"missed-wakeup (nobody rang); consumer-stalled (the loop itself is busy or "
+		"blocked); peer-stopped (SIGSTOP: the bytes lie unread there, too).",
 };

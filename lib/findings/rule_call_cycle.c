@@ -28,7 +28,7 @@ struct knot { /* a peer as a node of the graph */
 struct graph {
 	const struct scene_hub *hub;
 	struct knot *knot; /* as hub->peer */
-	const struct state_call **made; /* the host's calls made for peers, by for_peer, for_call, id */
+	const struct state_call **made; /* the host's for peers, by for_peer, for_call, id */
 	size_t n_made;
 };
 
@@ -119,11 +119,13 @@ static const char *cycle_text(struct candidates *out, const struct graph *g, str
 	struct knot *k = first;
 
 	do {
-		words = text(out, "%s%s%s(%u) waits in its handler for call %u to %s, whose handler waits "
-				  "for call %u to %s(%u)",
-			     words, *words ? "; " : "", k->peer->name, k->peer->p->id, k->own->id,
-			     g->hub->host.name, k->edge->id, scene_peer(g->hub, k->edge->peer)->name,
-			     k->edge->peer);
+		words = text(
+			out,
+			"%s%s%s(%u) waits in its handler for call %u to %s, whose handler waits "
+			"for call %u to %s(%u)",
+			words, *words ? "; " : "", k->peer->name, k->peer->p->id, k->own->id,
+			g->hub->host.name, k->edge->id, scene_peer(g->hub, k->edge->peer)->name,
+			k->edge->peer);
 		k = &g->knot[scene_peer(g->hub, k->edge->peer) - g->hub->peer];
 	} while (k != first);
 	return words;
@@ -159,18 +161,22 @@ static void report_cycle(const struct graph *g, struct knot *k, struct candidate
 	c->since_us = since;
 	c->fingerprint = fingerprint;
 	candidate_stack(out, c, g->hub->st, first->peer->end[HUB_RECV].consumer.thread);
-	c->sentence = n == 1 ? text(out, "%s and %s have waited for each other for {held}: %s", name,
-				    g->hub->host.name, words)
-			     : text(out, "%u peers and %s have waited for each other for {held}: %s", n,
+	c->sentence = n == 1 ? text(out, "%s and %s have waited for each other for {held}: %s",
+				    name, g->hub->host.name, words)
+			     : text(out,
+				    "%u peers and %s have waited for each other for {held}: %s", n,
 				    g->hub->host.name, words);
 	c->also = text(out, "%s and %s wait for each other", name, g->hub->host.name);
-	c->brief = text(out, "cycle of %u: call %u <-> call %u", n, first->own->id, first->edge->id);
+	c->brief = text(out, "cycle of %u: call %u <-> call %u", n, first->own->id,
+			first->edge->id);
 	c->evidence = text(out, "%s; {unchanged}", words);
 	fact_text(c, "cycle", words);
 	fact_number(c, "peers", n);
 	fact_number(c, "call", first->own->id);
 	fact_number(c, "made_for_it", first->edge->id);
-	candidate_next(c, "break the cycle at one call: make it asynchronous, or answer before calling back");
+	candidate_next(
+		c,
+		"break the cycle at one call: make it asynchronous, or answer before calling back");
 	candidate_next(c, "a deadline on either call ends the wait, not its cause");
 }
 
@@ -233,26 +239,31 @@ static void look_at_rings(const struct scene_peer *peer, struct candidates *out)
 	struct candidate *c = candidate_of_peer(out, peer, WHAT_RINGS);
 	const char *host = peer->hub->host.name;
 
-	c->since_us = recv->still_us && send->still_us ? scene_later(recv->still_us, send->still_us) : 0;
+	c->since_us = recv->still_us && send->still_us ? scene_later(recv->still_us, send->still_us)
+						       : 0;
 	c->dwell_us = RINGS_DWELL_US;
 	c->fingerprint = recv->ring->tail * 3 + send->ring->tail;
 	c->place_text = text(out, "%s both rings", c->place_text);
 	candidate_stuck_end(c, recv);
 	candidate_stuck_end(c, send);
 	candidate_stack(out, c, peer->hub->st, recv->consumer.thread);
-	c->sentence = text(out, "%s and %s have waited for each other for {held}: both rings are full and each "
-				"waits for space in the other's",
-			   who(out, &recv->consumer), host);
+	c->sentence = text(
+		out,
+		"%s and %s have waited for each other for {held}: both rings are full and each "
+		"waits for space in the other's",
+		who(out, &recv->consumer), host);
 	c->also = text(out, "%s and %s wait for each other", peer->name, host);
 	c->brief = text(out, "both rings full: recv %lu, send %lu waiting",
 			(unsigned long)recv->ring->waiting, (unsigned long)send->ring->waiting);
-	c->evidence = text(out, "recv ring: %s; send ring: %s; both sides announced to wait for space; "
-				"{unchanged}",
+	c->evidence = text(out,
+			   "recv ring: %s; send ring: %s; both sides announced to wait for space; "
+			   "{unchanged}",
 			   ring_text(out, recv), ring_text(out, send));
 	fact_number(c, "recv_waiting", (int64_t)recv->ring->waiting);
 	fact_number(c, "send_waiting", (int64_t)send->ring->waiting);
 	fact_number(c, "capacity", recv->ring->capacity);
-	candidate_next(c, "whoever reads a ring must go on reading while it waits for space in the other");
+	candidate_next(
+		c, "whoever reads a ring must go on reading while it waits for space in the other");
 }
 
 static void look(const struct scene *scene, struct candidates *out)
@@ -272,23 +283,24 @@ const struct rule rule_call_cycle = {
 	.look = look,
 	.means = "Processes wait for each other in a circle; none of them can go on.",
 	.summary =
-		"A handler waits for an answer that can only come after it has returned: a peer's "
-		"handler calls the host, whose handler for that call calls the same peer, or others "
-		"that come back to it. Or both rings of a peer are full and each side waits for the "
-		"other to read.",
+		"A handler waits for an answer that can only come after it has returned: a "
+		"peer's handler calls the host, whose handler for that call calls the same "
+		"peer, or others that come back to it. Or both rings of a peer are full and "
+		"each side waits for the other to read.",
 	.detection =
-		"Pending calls name the call in whose handler they were made. Followed from peer to "
-		"peer over those that block inside a handler, they lead back to where they began; the "
-		"same calls in two looks. For rings: both full, neither read for 2 s, both sides "
-		"announced to wait for space.",
+		"Pending calls name the call in whose handler they were made. Followed from "
+		"peer to peer over those that block inside a handler, they lead back to where "
+		"they began; the same calls in two looks. For rings: both full, neither read "
+		"for 2 s, both sides announced to wait for space.",
 	.causes =
-		"A blocking call inside a handler of a single-threaded peer (libshmhub refuses it with "
-		"-EDEADLK); a callback into the caller; a loop that stops reading while it waits for "
-		"space.",
+		"A blocking call inside a handler of a single-threaded peer (libshmhub refuses "
+		"it with -EDEADLK); a callback into the caller; a loop that stops reading while "
+		"it waits for space.",
 	.fix =
-		"Make one call of the circle asynchronous, pass what the callback would ask for along "
-		"with the request, or answer first. Keep reading while waiting for space.",
+		"Make one call of the circle asynchronous, pass what the callback would ask for "
+		"along with the request, or answer first. Keep reading while waiting for space.",
 	.confused_with =
-		"consumer-stalled (a handler that blocks on something outside the circle; of a peer in "
-		"the circle it is listed as a consequence); ring-full (one direction only).",
+		"consumer-stalled (a handler that blocks on something outside the circle; of a "
+		"peer in the circle it is listed as a consequence); ring-full (one direction "
+		"only).",
 };

@@ -49,7 +49,8 @@ static enum lost_how how_lost(const struct scene_peer *peer, const struct state_
 
 	if (call->enqueued_at)
 		return !call->by && call->enqueued_peer != call->peer ? LOST_ELSEWHERE : LOST_NO;
-	if (!end->usable || end->full || (end->producer_flag & (HUB_ASLEEP_SPACE | HUB_ASLEEP_SLOT)) ||
+	if (!end->usable || end->full ||
+	    (end->producer_flag & (HUB_ASLEEP_SPACE | HUB_ASLEEP_SLOT)) ||
 	    may_wait_for_slot(peer->hub->h, call))
 		return LOST_UNSURE;
 	return LOST_NEVER_ENQUEUED;
@@ -112,9 +113,10 @@ static void describe(struct candidates *out, const struct lost *l, struct candid
 		       who_short(out, &end->consumer));
 	c->brief = text(out, "%s", what);
 	c->evidence = text(out,
-			   "call %u, method %u, %u bytes, caller tid %u, pending for {held}: %s; ring: %s; "
-			   "seen in {samples}",
-			   call->id, call->method, call->bytes, call->tid, what, ring_text(out, end));
+			   "call %u, method %u, %u bytes, caller tid %u, pending for {held}: "
+			   "%s; ring: %s; seen in {samples}",
+			   call->id, call->method, call->bytes, call->tid, what,
+			   ring_text(out, end));
 	fact_number(c, "calls", l->n);
 	fact_number(c, "call", call->id);
 	fact_number(c, "method", call->method);
@@ -172,20 +174,20 @@ const struct rule rule_call_lost = {
 	.dwell_us = 2 * SECOND_US,
 	.sources = STATE_LIVE | STATE_FEED | STATE_HUB_FILE | STATE_CORE,
 	.look = look,
-	.means = "The call is counted as pending, but its message is not where its answer must come from.",
-	.summary =
-		"Somebody waits for the answer to a call, and the one who should answer has never got "
-		"it: the message was never put into a ring, or was put into the ring of another peer.",
-	.detection =
-		"A pending call says where it was enqueued: nowhere, although the ring has space and no "
-		"slot is missing, or into a ring that is not the called peer's; for the dwell time.",
-	.causes =
-		"An error path that leaves the call pending; a peer id taken from a stale variable; a "
-		"message dropped on a full queue without failing its call.",
-	.fix =
-		"Every way out of sending either enqueues the message or fails the call. Give calls "
-		"deadlines, so that a lost one at least ends.",
+	.means =
+		"The call is counted as pending, but its message is not where its answer must come from.",
+	.summary = "Somebody waits for the answer to a call, and the one who should answer has "
+		   "never got it: the message was never put into a ring, or was put into the ring "
+		   "of another peer.",
+	.detection = "A pending call says where it was enqueued: nowhere, although the ring has "
+		     "space and no slot is missing, or into a ring that is not the called peer's; "
+		     "for the dwell time.",
+	.causes = "An error path that leaves the call pending; a peer id taken from a stale "
+		  "variable; a message dropped on a full queue without failing its call.",
+	.fix = "Every way out of sending either enqueues the message or fails the call. Give "
+	       "calls deadlines, so that a lost one at least ends.",
 	.confused_with =
-		"ring-full and slots-exhausted (the caller still waits for room); calls-exhausted (the "
-		"peer takes calls and does not answer); missed-wakeup (the message is there).",
+		"ring-full and slots-exhausted (the caller still waits for room); "
+		"calls-exhausted (the peer takes calls and does not answer); missed-wakeup (the "
+		"message is there).",
 };

@@ -35,8 +35,8 @@ static bool is_old(const struct scene_hub *hub, const struct state_call *oldest)
 }
 
 static void describe(struct candidates *out, struct candidate *c, const char *caller,
-		     const char *callee, uint32_t n, uint32_t limit, const struct state_call *oldest,
-		     const struct scene_hub *hub)
+		     const char *callee, uint32_t n, uint32_t limit,
+		     const struct state_call *oldest, const struct scene_hub *hub)
 {
 	const char *which = oldest ? text(out, "; oldest: call %u, method %u, %s old", oldest->id,
 					  oldest->method,
@@ -45,13 +45,16 @@ static void describe(struct candidates *out, struct candidate *c, const char *ca
 
 	c->now_us = hub->now_us;
 	c->since_us = oldest ? oldest->started_us : 0;
-	c->sentence = text(out, "%s cannot call %s any more: %u calls pending (limit %u) and none answered "
-				"for {held}",
-			   caller, callee, n, limit);
+	c->sentence =
+		text(out,
+		     "%s cannot call %s any more: %u calls pending (limit %u) and none answered "
+		     "for {held}",
+		     caller, callee, n, limit);
 	c->also = text(out, "calls to %s are used up", callee);
 	c->brief = text(out, "%u of %u pending%s", n, limit, which);
-	c->evidence = text(out, "%u calls pending of at most %u%s; refused so far %lu, had to wait %lu; "
-				"seen in {samples}",
+	c->evidence = text(out,
+			   "%u calls pending of at most %u%s; refused so far %lu, had to wait %lu; "
+			   "seen in {samples}",
 			   n, limit, which, (unsigned long)hub->h->calls_refused,
 			   (unsigned long)hub->h->calls_waited);
 	fact_number(c, "pending", n);
@@ -65,8 +68,8 @@ static void describe(struct candidates *out, struct candidate *c, const char *ca
 	candidate_next(c, "give calls a deadline: a swallowed one then ends and frees its entry");
 }
 
-static void look_at_peer(const struct scene_peer *peer, const struct table *to, const struct table *by,
-			 struct candidates *out)
+static void look_at_peer(const struct scene_peer *peer, const struct table *to,
+			 const struct table *by, struct candidates *out)
 {
 	const struct scene_hub *hub = peer->hub;
 	const uint32_t share = hub->h->calls_max / SHARES;
@@ -100,7 +103,8 @@ static void look_at_table(const struct scene_hub *hub, const struct table *all,
 	for EACH_PEER(hub, peer)
 		if (peer->p->calls_pending >= h->calls_max / CANDIDATE_NODES)
 			candidate_waits_for(c, NODE_PEER, hub, peer->p->id);
-	describe(out, c, hub->host.name, "any peer", h->calls_pending, h->calls_max, all->oldest, hub);
+		describe(out, c, hub->host.name, "any peer", h->calls_pending, h->calls_max,
+			 all->oldest, hub);
 }
 
 static void look_at_hub(const struct scene_hub *hub, struct candidates *out)
@@ -144,19 +148,20 @@ const struct rule rule_calls_exhausted = {
 	.look = look,
 	.means = "Every entry for a pending call is taken by a call that gets no answer.",
 	.summary =
-		"The table of pending calls, or one peer's share of it, is full. Callers now wait, or "
-		"get -EAGAIN. The calls in it were delivered and are not answered.",
+		"The table of pending calls, or one peer's share of it, is full. Callers now "
+		"wait, or get -EAGAIN. The calls in it were delivered and are not answered.",
 	.detection =
-		"As many calls are pending as are allowed (the table's limit; a quarter of it for one "
-		"peer; 64 for a peer's own calls), and the oldest of them is old, in two looks over the "
-		"dwell time.",
+		"As many calls are pending as are allowed (the table's limit; a quarter of it "
+		"for one peer; 64 for a peer's own calls), and the oldest of them is old, in "
+		"two looks over the dwell time.",
 	.causes =
-		"A peer that takes requests and forgets to answer some (a deferred request, an early "
-		"return); calls without deadline; a peer that hangs for another reason.",
+		"A peer that takes requests and forgets to answer some (a deferred request, an "
+		"early return); calls without deadline; a peer that hangs for another reason.",
 	.fix =
 		"Answer on every path, failures included. Give calls deadlines. The method that is "
 		"named is where to look.",
 	.confused_with =
-		"slots-exhausted (payloads, not calls); ring-full (descriptors); consumer-stalled or "
-		"missed-wakeup of that peer (then this is listed as their consequence).",
+		"slots-exhausted (payloads, not calls); ring-full (descriptors); "
+		"consumer-stalled or missed-wakeup of that peer (then this is listed as their "
+		"consequence).",
 };

@@ -9,7 +9,8 @@
 #include "lib/findings/candidate_priv.h"
 #include "lib/findings/rules_priv.h"
 
-enum { HANDLER_DWELL_US = 5 * SECOND_US }; /* handlers may take a while; messages behind one may not */
+/* Handlers may take a while; messages behind one may not. */
+enum { HANDLER_DWELL_US = 5 * SECOND_US };
 
 /* A peer has one thread for its loop and its handlers; the host's handlers have their own. */
 static bool is_in_handler(const struct scene_end *end)
@@ -47,7 +48,8 @@ static const char *what_holds_it(struct candidates *out, const struct scene_end 
 		return text(out, "blocked in %s%s", t->wait_text, where);
 	if (end->doing == DOING_ASLEEP)
 		return *where ? text(out, "waiting%s", where) : "asleep again after it was woken";
-	return text(out, "%s%s", end->doing_seen && end->doing == DOING_RUNNING ? "running" : "busy",
+	return text(out, "%s%s",
+		    end->doing_seen && end->doing == DOING_RUNNING ? "running" : "busy",
 		    *where ? where : " outside its handlers");
 }
 
@@ -83,7 +85,8 @@ static void describe(struct candidates *out, const struct scene_end *end, struct
 	const char *did = what_it_does(out, &end->consumer);
 	const char *beat = is_in_handler(end)
 				   ? text(out, ", in handler of method %u for %s", end->beat.method,
-					  span(out, scene_age(end->peer->now_us, end->beat.since_us)))
+					  span(out,
+					       scene_age(end->peer->now_us, end->beat.since_us)))
 				   : "";
 
 	c->sentence = text(out, "%s stalls%s: %s for {held} with %s", who(out, &end->consumer), at,
@@ -99,9 +102,11 @@ static void describe(struct candidates *out, const struct scene_end *end, struct
 	if (c->where.site)
 		candidate_next(c, text(out, "%s", c->where.site));
 	if (end->consumer.reachable)
-		candidate_next(c, text(out, "sigdump dump -p %d   (where it is; twice, to see whether it "
-					    "moves)",
-				       end->consumer.pid));
+		candidate_next(c,
+			       text(out,
+				    "sigdump dump -p %d   (where it is; twice, to see whether it "
+				    "moves)",
+				    end->consumer.pid));
 }
 
 static void look_at_end(const struct scene_end *end, struct candidates *out)
@@ -138,21 +143,21 @@ const struct rule rule_consumer_stalled = {
 	.look = look,
 	.means = "The consumer is not asleep in its loop, but it does not read its ring.",
 	.summary =
-		"Messages wait and their consumer is awake, or waits for something of its own: a "
-		"handler runs for ever, or blocks on a file, a lock, a socket. Its event loop does not "
-		"come round to the ring.",
+		"Messages wait and their consumer is awake, or waits for something of its own: "
+		"a handler runs for ever, or blocks on a file, a lock, a socket. Its event loop "
+		"does not come round to the ring.",
 	.detection =
 		"Messages wait, none was taken for the dwell time in two looks, and the consumer's "
 		"thread runs, or is blocked outside its loop's own wait; from a hub file: its beat "
 		"says \"in handler M since T\". A call that is in work for 5 s with its caller "
 		"waiting counts as well.",
 	.causes =
-		"An endless loop on unexpected input; a blocking read, lock, connect or flock inside a "
-		"handler; a handler that waits for somebody who waits for it.",
+		"An endless loop on unexpected input; a blocking read, lock, connect or flock "
+		"inside a handler; a handler that waits for somebody who waits for it.",
 	.fix =
 		"The stack says where. Do long work outside the loop's thread, or in pieces; give "
 		"every wait inside a handler a deadline.",
 	.confused_with =
-		"missed-wakeup and bell-not-drained (asleep in its own loop); peer-stopped; ring-full "
-		"(slow, but reading); call-cycle (what it waits for waits for it).",
+		"missed-wakeup and bell-not-drained (asleep in its own loop); peer-stopped; "
+		"ring-full (slow, but reading); call-cycle (what it waits for waits for it).",
 };

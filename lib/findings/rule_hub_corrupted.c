@@ -63,8 +63,11 @@ static void look_at_class(const struct scene_hub *hub, const struct state_class 
 			   plural(out, k->bad, "slot word", "slot words"), size, hub->name);
 	c->also = text(out, "slot words of class %s are damaged", size);
 	c->brief = text(out, "%u of %u slot words", k->bad, k->slots);
-	c->evidence = text(out, "%u of %u slot words have a state, peer or direction that cannot be; seen "
-				"in {samples}", k->bad, k->slots);
+	c->evidence =
+		text(out,
+		     "%u of %u slot words have a state, peer or direction that cannot be; seen "
+		     "in {samples}",
+		     k->bad, k->slots);
 	fact_number(c, "bad", k->bad);
 	fact_number(c, "slots", k->slots);
 	candidate_stuck(c, NODE_CLASS, hub, k->index);
@@ -84,9 +87,11 @@ static void look_at_ring(const struct scene_peer *peer, int dir, struct candidat
 			   peer->name, peer->p->id, peer->hub->name, r->damage);
 	c->also = text(out, "the %s ring of %s is damaged", ring_name(dir), peer->name);
 	c->brief = r->damage;
-	c->evidence = text(out, "%s (head %lu, tail %lu, capacity %u); seen in {samples}; this ring is not "
-				"judged further",
-			   r->damage, (unsigned long)r->head, (unsigned long)r->tail, r->capacity);
+	c->evidence =
+		text(out,
+		     "%s (head %lu, tail %lu, capacity %u); seen in {samples}; this ring is not "
+		     "judged further",
+		     r->damage, (unsigned long)r->head, (unsigned long)r->tail, r->capacity);
 	fact_text(c, "damage", r->damage);
 	fact_text(c, "head", text(out, "0x%lx", (unsigned long)r->head)); /* may be anything */
 	fact_text(c, "tail", text(out, "0x%lx", (unsigned long)r->tail));
@@ -103,14 +108,15 @@ static void look_at_quarantine(const struct scene_peer *peer, struct candidates 
 	const struct state_peer *p = peer->p;
 	const uint64_t refused = p->ring[HUB_RECV].refused + p->ring[HUB_SEND].refused;
 
-	if (p->state != HUB_PEER_QUARANTINED || p->ring[HUB_RECV].damage || p->ring[HUB_SEND].damage)
+	if (p->state != HUB_PEER_QUARANTINED || p->ring[HUB_RECV].damage ||
+	    p->ring[HUB_SEND].damage)
 		return;
 	struct candidate *c = candidate_of_peer(out, peer, WHAT_QUARANTINED);
 
 	c->now_us = peer->hub->now_us;
 	c->since_us = p->died_us;
-	c->sentence = text(out, "%s(%u) wrote nonsense into hub %s; the host has ended it", peer->name,
-			   p->id, peer->hub->name);
+	c->sentence = text(out, "%s(%u) wrote nonsense into hub %s; the host has ended it",
+			   peer->name, p->id, peer->hub->name);
 	c->also = text(out, "%s(%u) wrote nonsense", peer->name, p->id);
 	c->brief = text(out, "quarantined, %lu descriptors refused", (unsigned long)refused);
 	c->evidence = text(out, "the host quarantined it; %s refused",
@@ -144,21 +150,22 @@ const struct rule rule_hub_corrupted = {
 	.look = look,
 	.means = "Somebody wrote bytes into the hub that no correct writer leaves there.",
 	.summary =
-		"The header, the section table, a ring's positions or cells, or slot words of a hub "
-		"hold values that cannot be. What is damaged is named and not judged further; the rest "
-		"of the report stands.",
+		"The header, the section table, a ring's positions or cells, or slot words of a "
+		"hub hold values that cannot be. What is damaged is named and not judged "
+		"further; the rest of the report stands.",
 	.detection =
-		"Every offset, position and word is checked when it is read: against the file's size, "
-		"against its neighbours, against what its writers may leave. In a hub that is alive "
-		"the damage must be there in two looks. A peer that the host itself quarantined is "
-		"reported as well.",
+		"Every offset, position and word is checked when it is read: against the file's "
+		"size, against its neighbours, against what its writers may leave. In a hub "
+		"that is alive the damage must be there in two looks. A peer that the host "
+		"itself quarantined is reported as well.",
 	.causes =
-		"A wild pointer, a use after free or an overrun in a process that has the hub mapped; a "
-		"file that was cut or copied while it changed; a disk or copy error.",
+		"A wild pointer, a use after free or an overrun in a process that has the hub "
+		"mapped; a file that was cut or copied while it changed; a disk or copy error.",
 	.fix =
-		"Find the writer: the ring or slot names the peer. Run it under AddressSanitizer. The "
-		"host decides from private copies and goes on; the hub is fresh after its restart.",
+		"Find the writer: the ring or slot names the peer. Run it under "
+		"AddressSanitizer. The host decides from private copies and goes on; the hub is "
+		"fresh after its restart.",
 	.confused_with =
-		"a hub of another format version (refused with both numbers); a file that is still being "
-		"written (copy it, or look at it live).",
+		"a hub of another format version (refused with both numbers); a file that is "
+		"still being written (copy it, or look at it live).",
 };

@@ -106,8 +106,9 @@ static void report(const struct scene_end *end, const struct stuck *s, struct ca
 	const char *which = slot ? text(out, " %s#%u", units_class(size, (uint64_t)s->class_bytes),
 					slot->index)
 				 : "";
-	const char *call = slot && slot->call ? text(out, ", call %u, method %u", slot->call, slot->method)
-					      : "";
+	const char *call = slot && slot->call
+				   ? text(out, ", call %u, method %u", slot->call, slot->method)
+				   : "";
 
 	c->place.kind = PLACE_TABLES;
 	c->now_us = end->hub->now_us;
@@ -115,10 +116,12 @@ static void report(const struct scene_end *end, const struct stuck *s, struct ca
 	c->fingerprint = slot ? slot->generation : s->oldest_us;
 	c->where.class_bytes = s->class_bytes;
 	c->where.slot = slot ? (int64_t)slot->index : -1;
-	c->sentence = text(out, "%s from %s to %s is in flight for {held}, and no descriptor refers to it",
-			   s->n == 1 ? text(out, "slot%s", which)
-				     : text(out, "slot%s and %u more", which, s->n - 1),
-			   who_short(out, &end->producer), who(out, &end->consumer));
+	c->sentence =
+		text(out,
+		     "%s from %s to %s is in flight for {held}, and no descriptor refers to it",
+		     s->n == 1 ? text(out, "slot%s", which)
+			       : text(out, "slot%s and %u more", which, s->n - 1),
+		     who_short(out, &end->producer), who(out, &end->consumer));
 	c->also = text(out, "%s on the way to %s never arrived", units_bytes(bytes, s->bytes),
 		       who_short(out, &end->consumer));
 	c->brief = text(out, "%s in flight, no descriptor", plural(out, s->n, "slot", "slots"));
@@ -129,8 +132,9 @@ static void report(const struct scene_end *end, const struct stuck *s, struct ca
 	fact_number(c, "call", slot && slot->call ? (int64_t)slot->call : FINDING_UNKNOWN);
 	ring_facts(c, end);
 	candidate_stuck(c, NODE_DESCRIPTOR, end->hub, 2 * end->peer->p->id + (uint32_t)end->dir);
-	candidate_next(c, text(out, "in %s: is there a way out between marking the slot as sent and "
-				    "publishing its descriptor?",
+	candidate_next(c, text(out,
+			       "in %s: is there a way out between marking the slot as sent and "
+			       "publishing its descriptor?",
 			       end->producer.name));
 }
 
@@ -159,17 +163,17 @@ const struct rule rule_in_flight_stuck = {
 	.sources = STATE_LIVE | STATE_FEED | STATE_HUB_FILE | STATE_CORE,
 	.look = look,
 	.means = "A payload was sent, but no message tells its receiver where it is.",
-	.summary =
-		"A slot is marked in flight, which means that a descriptor in a ring refers to it. No "
-		"ring holds such a descriptor, so the receiver will never take it, and the slot stays "
-		"lost for as long as both processes live.",
+	.summary = "A slot is marked in flight, which means that a descriptor in a ring refers to "
+		   "it. No ring holds such a descriptor, so the receiver will never take it, and "
+		   "the slot stays lost for as long as both processes live.",
 	.detection =
-		"The slot has been in flight for the dwell time while its ring is empty, or holds only "
-		"messages published later. Messages are taken in order, so its own was never there, or "
-		"was taken without its slot. A full ring is not judged: its sender may still wait.",
-	.causes =
-		"An error return between marking the slot and publishing; a descriptor overwritten by "
-		"wild code; a consumer that advances its position without taking the slot.",
+		"The slot has been in flight for the dwell time while its ring is empty, or "
+		"holds only messages published later. Messages are taken in order, so its own "
+		"was never there, or was taken without its slot. A full ring is not judged: its "
+		"sender may still wait.",
+	.causes = "An error return between marking the slot and publishing; a descriptor "
+		  "overwritten by wild code; a consumer that advances its position without taking "
+		  "the slot.",
 	.fix = "Publish or free on every path. The slot comes back when either process is restarted.",
 	.confused_with =
 		"slots-leaked (its owner is dead); ring-full (the sender waits for space); "

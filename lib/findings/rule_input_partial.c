@@ -63,13 +63,12 @@ const struct rule rule_feed_gap = {
 	.sources = STATE_FEED,
 	.look = look_at_feeds,
 	.means = "Part of a feed is missing: what happened there is not known.",
-	.summary =
-		"A feed has lines that could not be used, a part that is missing, or ends in the middle "
-		"of a dump. Everything else of it was used.",
-	.detection = "The reader counts what it skips: cut or foreign lines, dumps without their end.",
-	.causes =
-		"The process was killed while it wrote; the filesystem was full; a rotated part was "
-		"removed; two writers on one file.",
+	.summary = "A feed has lines that could not be used, a part that is missing, or ends in "
+		   "the middle of a dump. Everything else of it was used.",
+	.detection =
+		"The reader counts what it skips: cut or foreign lines, dumps without their end.",
+	.causes = "The process was killed while it wrote; the filesystem was full; a rotated part "
+		  "was removed; two writers on one file.",
 	.fix = "Nothing, if the process was killed; else give the directory with all parts.",
 	.confused_with = "input-partial (the same for hub and core files).",
 };
@@ -82,8 +81,8 @@ const struct rule rule_input_partial = {
 	.look = look_at_others,
 	.means = "The file is damaged or cut off; the report tells what could be read.",
 	.summary =
-		"A hub or core file is shorter than it should be, or parts of it could not be read. The "
-		"report goes on with the rest.",
+		"A hub or core file is shorter than it should be, or parts of it could not be "
+		"read. The report goes on with the rest.",
 	.detection = "Sizes and offsets in the file are checked against what is there.",
 	.causes = "A copy that was interrupted; a limit on core sizes; a full disk.",
 	.fix = "Copy again (cp --sparse=always); raise the limits for core files.",

@@ -53,7 +53,8 @@ static void describe(struct candidates *out, const struct scene_end *end, struct
 					  span(out, scene_age(end->peer->now_us, r->bell_us)))
 				   : "; no bell so far";
 
-	c->sentence = text(out, "%s hangs%s: asleep for {held} with %s waiting; nobody rang its bell",
+	c->sentence = text(out,
+			   "%s hangs%s: asleep for {held} with %s waiting; nobody rang its bell",
 			   who(out, &end->consumer), at,
 			   plural(out, r->waiting, "message", "messages"));
 	c->also = text(out, "%s sleeps%s with %s waiting", who_short(out, &end->consumer), at,
@@ -65,8 +66,8 @@ static void describe(struct candidates *out, const struct scene_end *end, struct
 	ring_facts(c, end);
 	fact_number(c, "bells_rung", (int64_t)r->bells);
 	candidate_next(c, text(out,
-			       "in %s, where messages to %s are published: is the waiting flag tested "
-			       "after the publication, with a full fence between?",
+			       "in %s, where messages to %s are published: is the waiting flag "
+			       "tested after the publication, with a full fence between?",
 			       end->producer.name, end->consumer.name));
 	if (end->producer.reachable)
 		candidate_next(c, text(out, "sigdump dump -p %d   (what %s does meanwhile)",
@@ -99,27 +100,28 @@ const struct rule rule_missed_wakeup = {
 	.look = look,
 	.means = "The producer filled the ring but did not wake the sleeping consumer.",
 	.summary =
-		"The consumer of a ring sleeps in its event loop, and messages wait in that ring. "
-		"Before it slept it set its waiting flag; whoever publishes a message has to see the "
-		"flag and ring the doorbell. Nobody did, and nobody will: the next publication may "
-		"wake it by chance, until then every caller waits.",
+		"The consumer of a ring sleeps in its event loop, and messages wait in that "
+		"ring. Before it slept it set its waiting flag; whoever publishes a message has "
+		"to see the flag and ring the doorbell. Nobody did, and nobody will: the next "
+		"publication may wake it by chance, until then every caller waits.",
 	.detection =
-		"Messages wait, none was taken since, the waiting flag is still set (the one who "
-		"rings takes it away), the bell holds no unread byte, the last bell is older than the "
-		"oldest waiting message, no producer stands between publication and bell, and neither "
-		"side is stopped. All of it unchanged for the dwell time, in two looks; in a hub file "
-		"of a dead host by the ages of message, flag and last sign of life.",
+		"Messages wait, none was taken since, the waiting flag is still set (the one "
+		"who rings takes it away), the bell holds no unread byte, the last bell is "
+		"older than the oldest waiting message, no producer stands between publication "
+		"and bell, and neither side is stopped. All of it unchanged for the dwell time, "
+		"in two looks; in a hub file of a dead host by the ages of message, flag and "
+		"last sign of life.",
 	.causes =
-		"The producer tests the flag before its publication is visible (no full fence between "
-		"the two, on either side); an early return between publication and bell; the bell "
-		"rung on another peer's socket; a thread that gives up the consumer's role without "
-		"handing it over.",
+		"The producer tests the flag before its publication is visible (no full fence "
+		"between the two, on either side); an early return between publication and "
+		"bell; the bell rung on another peer's socket; a thread that gives up the "
+		"consumer's role without handing it over.",
 	.fix =
-		"Publish, then exchange the flag (both sequentially consistent), then ring if it was "
-		"set; on the other side set the flag, then look at the ring once more, then sleep. "
-		"See libshmhub's ordering ledger (hub_format.h, label B1).",
+		"Publish, then exchange the flag (both sequentially consistent), then ring if "
+		"it was set; on the other side set the flag, then look at the ring once more, "
+		"then sleep. See libshmhub's ordering ledger (hub_format.h, label B1).",
 	.confused_with =
-		"bell-not-drained (the bell was rung, the consumer does not listen); consumer-stalled "
-		"(awake, or waiting for something else); peer-stopped (SIGSTOP of either side, also "
-		"between publication and bell).",
+		"bell-not-drained (the bell was rung, the consumer does not listen); "
+		"consumer-stalled (awake, or waiting for something else); peer-stopped (SIGSTOP "
+		"of either side, also between publication and bell).",
 };

@@ -1,4 +1,4 @@
-/* peer-dead: a peer has ended. An observation, not a fault: what it left behind is told by others. */
+/* peer-dead: a peer has ended. An observation, not a fault; what it left behind others tell. */
 #include "lib/findings/candidate_priv.h"
 #include "lib/findings/rules_priv.h"
 
@@ -37,16 +37,18 @@ static void look_at_peer(const struct scene_peer *peer, struct candidates *out)
 	c->proof = PROOF_AT_ONCE;
 	c->since_us = p->died_us;
 	c->fingerprint = p->incarnation;
-	c->sentence = text(out, "%s ended {held} ago: %s", who(out, &peer->end[HUB_RECV].consumer), how);
+	c->sentence = text(out, "%s ended {held} ago: %s", who(out, &peer->end[HUB_RECV].consumer),
+			   how);
 	c->also = text(out, "%s(%u) has ended", peer->name, p->id);
 	c->brief = how;
 	c->evidence = text(out, "%s; started %s", how,
 			   plural(out, p->restarts + 1, "time", "times"));
 	fact_number(c, "exit_status", p->exit_status < 0 ? FINDING_UNKNOWN : p->exit_status);
 	fact_number(c, "restarts", p->restarts);
-	candidate_next(c, p->exit_status >= 0 && WIFSIGNALED(p->exit_status)
-				  ? "coredumpctl, or its feed: a last dump is written on fatal signals"
-				  : "its own log, or its feed");
+	candidate_next(c,
+		       p->exit_status >= 0 && WIFSIGNALED(p->exit_status)
+			       ? "coredumpctl, or its feed: a last dump is written on fatal signals"
+			       : "its own log, or its feed");
 }
 
 static void look(const struct scene *scene, struct candidates *out)
@@ -64,14 +66,15 @@ const struct rule rule_peer_dead = {
 	.sources = STATE_LIVE | STATE_FEED | STATE_HUB_FILE | STATE_CORE,
 	.look = look,
 	.means = "The process has ended; its host goes on without it.",
-	.summary =
-		"A peer of the hub has ended and was not restarted (yet). Its calls were failed with "
-		"-EOWNERDEAD and what it held was taken back, unless another finding says otherwise.",
+	.summary = "A peer of the hub has ended and was not restarted (yet). Its calls were failed "
+		   "with -EOWNERDEAD and what it held was taken back, unless another finding says "
+		   "otherwise.",
 	.detection =
-		"The hub records the death and how waitpid() reported it, or the process is not there "
-		"any more. A peer that was asked to leave and ended with status 0 is not listed, nor "
-		"those that ended together with their host.",
+		"The hub records the death and how waitpid() reported it, or the process is not "
+		"there any more. A peer that was asked to leave and ended with status 0 is not "
+		"listed, nor those that ended together with their host.",
 	.causes = "A crash, an OOM kill, a kill by hand, an exit on error.",
 	.fix = "See its exit status or signal, its core file, its feed's last records.",
-	.confused_with = "peer-stopped (alive, but stopped); slots-leaked (what a dead peer left behind).",
+	.confused_with =
+		"peer-stopped (alive, but stopped); slots-leaked (what a dead peer left behind).",
 };

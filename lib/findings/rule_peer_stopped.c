@@ -38,26 +38,30 @@ static void describe_stopped(struct candidates *out, const struct scene_party *p
 			   letter == 't' ? "held by a debugger" : "stopped by a signal");
 	fact_text(c, "state", text(out, "%c", letter));
 	if (letter == 't')
-		candidate_next(c, text(out, "grep TracerPid /proc/%d/status   (who holds it)", p->pid));
+		candidate_next(c, text(out, "grep TracerPid /proc/%d/status   (who holds it)",
+				       p->pid));
 	else
 		candidate_next(c, text(out, "kill -CONT %d", p->pid));
 }
 
 /* Without a look at the process: its producer's word is set, and has been for long. */
-static void describe_unrung(struct candidates *out, const struct scene_party *p, struct candidate *c)
+static void describe_unrung(struct candidates *out, const struct scene_party *p,
+			    struct candidate *c)
 {
 	c->sentence = text(out, "%s stopped before ringing, {held} ago", who(out, p));
 	c->brief = "stopped before ringing";
 	c->evidence = "seen in {samples}";
 	if (p->reachable)
-		candidate_next(c, text(out, "ps -o stat,wchan:32,cmd -p %d   (T: stopped)", p->pid));
+		candidate_next(c,
+			       text(out, "ps -o stat,wchan:32,cmd -p %d   (T: stopped)", p->pid));
 }
 
 static void add_ring(struct candidates *out, const struct scene_end *end, struct candidate *c)
 {
 	c->where.ring = ring_name(end->dir);
 	c->evidence = text(out,
-			   "%s; %s ring of %s: %s, its producer tid %u is between publication and bell",
+			   "%s; %s ring of %s: %s, its producer tid %u is between publication "
+			   "and bell",
 			   c->evidence, c->where.ring, end->peer->name, ring_text(out, end),
 			   end->ring->sending_tid);
 	ring_facts(c, end);
@@ -180,18 +184,20 @@ const struct rule rule_peer_stopped = {
 	.means = "The process is stopped: it does nothing until somebody continues it.",
 	.summary =
 		"A process of the hub (a peer, or the host) is stopped by a signal or held by a "
-		"debugger. What it should read waits; what it was about to ring for is not noticed.",
+		"debugger. What it should read waits; what it was about to ring for is not "
+		"noticed.",
 	.detection =
-		"Its state in /proc is T (or t: traced) and it moved nothing for the dwell time in two "
-		"looks. Where processes are not seen (a hub file): the word in which a producer marks "
-		"itself between publication and bell is still set, and its message is older than the "
-		"dwell time while others went on: \"stopped before ringing\".",
+		"Its state in /proc is T (or t: traced) and it moved nothing for the dwell time "
+		"in two looks. Where processes are not seen (a hub file): the word in which a "
+		"producer marks itself between publication and bell is still set, and its "
+		"message is older than the dwell time while others went on: \"stopped before "
+		"ringing\".",
 	.causes =
-		"SIGSTOP, Ctrl-Z or SIGTTIN/SIGTTOU of a job in the background; gdb or strace attached; "
-		"a container that was paused (the freezer).",
+		"SIGSTOP, Ctrl-Z or SIGTTIN/SIGTTOU of a job in the background; gdb or strace "
+		"attached; a container that was paused (the freezer).",
 	.fix =
-		"kill -CONT PID, detach the debugger, unpause the container. Nothing is lost: the ring "
-		"and the bell go on where they stood.",
+		"kill -CONT PID, detach the debugger, unpause the container. Nothing is lost: "
+		"the ring and the bell go on where they stood.",
 	.confused_with =
 		"missed-wakeup (a message waits and nobody rang: here the one who would ring is "
 		"stopped); consumer-stalled (running or blocked, not stopped).",

@@ -14,27 +14,33 @@ static void describe(struct candidates *out, const struct scene_end *end, uint64
 		     struct candidate *c)
 {
 	const struct state_ring *r = end->ring;
-	const char *waits = (end->producer_flag & HUB_ASLEEP_SPACE) ? ", producer waits for space" : "";
+	const char *waits = (end->producer_flag & HUB_ASLEEP_SPACE) ? ", producer waits for space"
+								    : "";
 
-	c->sentence = text(out, "the ring from %s to %s is full for {held}: a message waits %s in it",
+	c->sentence = text(out,
+			   "the ring from %s to %s is full for {held}: a message waits %s in it",
 			   who_short(out, &end->producer), who(out, &end->consumer),
 			   span(out, age_us));
 	c->also = text(out, "the ring to %s is full", who_short(out, &end->consumer));
 	c->brief = text(out, "%lu waiting, %lu of %u cells, oldest %s", (unsigned long)r->waiting,
 			(unsigned long)end->used_cells, r->capacity, span(out, age_us));
-	c->evidence = text(out, "%s, %lu of %u cells used, oldest message %s old, waited for space %s%s, "
-				"seen in {samples}",
-			   ring_text(out, end), (unsigned long)end->used_cells, r->capacity,
-			   span(out, age_us), plural(out, r->full_waits, "time", "times"), waits);
+	c->evidence =
+		text(out,
+		     "%s, %lu of %u cells used, oldest message %s old, waited for space %s%s, "
+		     "seen in {samples}",
+		     ring_text(out, end), (unsigned long)end->used_cells, r->capacity,
+		     span(out, age_us), plural(out, r->full_waits, "time", "times"), waits);
 	ring_facts(c, end);
 	fact_number(c, "used_cells", (int64_t)end->used_cells);
 	fact_number(c, "full_waits", (int64_t)r->full_waits);
 	fact_number(c, "oldest_ms", (int64_t)(age_us / 1000));
-	candidate_next(c, text(out, "what does %s do with each message? (stack%s)", end->consumer.name,
-			       end->consumer.reachable
-				       ? text(out, ": sigdump dump -p %d", end->consumer.pid)
-				       : ""));
-	candidate_next(c, "a larger ring (ring_cells) helps against bursts, not against a slow reader");
+	candidate_next(c,
+		       text(out, "what does %s do with each message? (stack%s)", end->consumer.name,
+			    end->consumer.reachable
+				    ? text(out, ": sigdump dump -p %d", end->consumer.pid)
+				    : ""));
+	candidate_next(
+		c, "a larger ring (ring_cells) helps against bursts, not against a slow reader");
 }
 
 static void look_at_end(const struct scene_end *end, struct candidates *out)
@@ -47,8 +53,8 @@ static void look_at_end(const struct scene_end *end, struct candidates *out)
 	struct candidate *c = candidate_of_end(out, end, &end->consumer);
 
 	c->since_us = r->oldest.time_us;
-	/* a file does not tell since when it was full; that a message needs so long to pass while the
-	 * writer waits for space, at the very end, has to do */
+	/* a file does not tell since when it was full; that a message needs so long to pass while
+	 * the writer waits for space, at the very end, has to do */
 	if (end->hub->ended && (end->producer_flag & HUB_ASLEEP_SPACE))
 		c->dwell_us = PASSES_SLOWLY_US;
 	candidate_waits_for_end(c, end);
@@ -70,21 +76,23 @@ const struct rule rule_ring_full = {
 	.look = look,
 	.means = "The ring stays full: its reader is slower than its writer, who has to wait.",
 	.summary =
-		"A ring has no room for another message, again and again, and a message needs long to "
-		"pass through it. Its writers wait for space. The reader works, but too slowly for "
-		"what is sent.",
+		"A ring has no room for another message, again and again, and a message needs "
+		"long to pass through it. Its writers wait for space. The reader works, but too "
+		"slowly for what is sent.",
 	.detection =
-		"Hardly room for another message (the cells reserved for replies left out), and the "
-		"oldest waiting message is not young, in every look for the dwell time; in a "
-		"file: the oldest message has waited that long, or a second while the writer is known to "
-		"wait for space.",
+		"Hardly room for another message (the cells reserved for replies left out), and "
+		"the oldest waiting message is not young, in every look for the dwell time; in "
+		"a file: the oldest message has waited that long, or a second while the writer "
+		"is known to wait for space.",
 	.causes =
 		"Slow work in the consumer's handler; a flood of notifications; one peer that all "
 		"traffic goes to.",
 	.fix =
-		"Make the handler faster or move its work elsewhere; bound how much is sent at a time "
-		"(calls bound themselves, notifications do not); spread the work over more peers.",
+		"Make the handler faster or move its work elsewhere; bound how much is sent at "
+		"a time (calls bound themselves, notifications do not); spread the work over "
+		"more peers.",
 	.confused_with =
-		"consumer-stalled, missed-wakeup, peer-stopped (the reader does not read at all: then "
-		"ring-full is listed as its consequence); call-cycle (both rings of a peer are full).",
+		"consumer-stalled, missed-wakeup, peer-stopped (the reader does not read at "
+		"all: then ring-full is listed as its consequence); call-cycle (both rings of a "
+		"peer are full).",
 };

@@ -38,7 +38,8 @@ static uint64_t holders_fingerprint(const struct state_class *k)
 		uint64_t h = o->oldest_us;
 
 		h = h * UINT64_C(0x9e3779b97f4a7c15) + ((uint64_t)o->peer << 32 | o->incarnation);
-		h = h * UINT64_C(0x9e3779b97f4a7c15) + ((uint64_t)o->n << 8 | o->slot_state << 1 | o->direction);
+		h = h * UINT64_C(0x9e3779b97f4a7c15) +
+		    ((uint64_t)o->n << 8 | o->slot_state << 1 | o->direction);
 		sum += h * UINT64_C(0xbf58476d1ce4e5b9);
 	}
 	return sum;
@@ -90,7 +91,8 @@ static void waits_for_owners(const struct scene_hub *hub, const struct state_cla
 
 		if (o->n * 2 < k->slots / CANDIDATE_NODES)
 			continue;
-		const bool at_host = o->direction == HUB_TO_HOST && o->slot_state == HUB_SLOT_IN_FLIGHT;
+		const bool at_host = o->direction == HUB_TO_HOST &&
+				     o->slot_state == HUB_SLOT_IN_FLIGHT;
 
 		candidate_waits_for(c, at_host ? NODE_LINK : NODE_PEER, hub, o->peer);
 		candidate_waits_for(c, NODE_LEAK, hub, o->peer);
@@ -105,7 +107,8 @@ static const char *owners_text(struct candidates *out, const struct scene_hub *h
 
 	if (!h.n)
 		return "owners not known";
-	return text(out, "%s(%u) holds %u of %u", peer ? peer->name : "peer", h.peer, h.n, k->slots);
+	return text(out, "%s(%u) holds %u of %u", peer ? peer->name : "peer", h.peer, h.n,
+		    k->slots);
 }
 
 static void look_at_class(const struct scene_hub *hub, const struct state_class *k,
@@ -135,11 +138,13 @@ static void look_at_class(const struct scene_hub *hub, const struct state_class 
 	c->also = text(out, "all slots of %s are taken", size);
 	c->brief = text(out, "0 free of %u, %s", k->slots, owners);
 	c->evidence = text(out,
-			   "0 of %u slots of %s free (%u allocated, %u in flight, %u held), %s is at its "
-			   "limit; %s; %u waiting for one, %lu claims failed so far; {unchanged}",
-			   k->slots, size, k->count[HUB_SLOT_ALLOCATED], k->count[HUB_SLOT_IN_FLIGHT],
-			   k->count[HUB_SLOT_HELD], k->slots < k->slots_max ? "the hub" : "the class",
-			   owners, k->waiters, (unsigned long)k->failed);
+			   "0 of %u slots of %s free (%u allocated, %u in flight, %u held), %s "
+			   "is at its limit; %s; %u waiting for one, %lu claims failed so far; "
+			   "{unchanged}",
+			   k->slots, size, k->count[HUB_SLOT_ALLOCATED],
+			   k->count[HUB_SLOT_IN_FLIGHT], k->count[HUB_SLOT_HELD],
+			   k->slots < k->slots_max ? "the hub" : "the class", owners, k->waiters,
+			   (unsigned long)k->failed);
 	fact_number(c, "slots", k->slots);
 	fact_number(c, "free", k->count[HUB_SLOT_FREE]);
 	fact_number(c, "allocated", k->count[HUB_SLOT_ALLOCATED]);
@@ -151,9 +156,11 @@ static void look_at_class(const struct scene_hub *hub, const struct state_class 
 	fact_number(c, "largest_owner_slots", h.n ? (int64_t)h.n : FINDING_UNKNOWN);
 	candidate_stuck(c, NODE_CLASS, hub, k->index);
 	waits_for_owners(hub, k, c);
-	candidate_next(c, text(out, "what does %s do with what it holds? Messages are to be released",
-			       peer ? peer->name : "the holder"));
-	candidate_next(c, "a higher limit of the hub (or of this class) only helps if slots come back");
+	candidate_next(c,
+		       text(out, "what does %s do with what it holds? Messages are to be released",
+			    peer ? peer->name : "the holder"));
+	candidate_next(
+		c, "a higher limit of the hub (or of this class) only helps if slots come back");
 }
 
 static void look_for_space(const struct scene_hub *hub, struct candidates *out)
@@ -175,7 +182,8 @@ static void look_for_space(const struct scene_hub *hub, struct candidates *out)
 						 span(out, scene_age(hub->now_us, h->no_space_us)))
 					 : "";
 
-	c->sentence = text(out, "%s cannot get pages for its slots: no space on its filesystem", hub->name);
+	c->sentence = text(out, "%s cannot get pages for its slots: no space on its filesystem",
+			   hub->name);
 	c->also = text(out, "no space on the filesystem of %s", hub->name);
 	c->brief = text(out, "no space on its filesystem, %s",
 			plural(out, h->no_space, "time", "times"));
@@ -209,19 +217,20 @@ const struct rule rule_slots_exhausted = {
 	.means = "There is no room for another payload of this size, and none is coming back.",
 	.summary =
 		"A message needs a slot of some class and there is none: all are held by living "
-		"processes that do not give them back while the hub is at its limit, or the filesystem "
-		"under the hub has no room for the pages of a free one.",
+		"processes that do not give them back while the hub is at its limit, or the "
+		"filesystem under the hub has no room for the pages of a free one.",
 	.detection =
-		"No slot is free, somebody waits for one (or claims failed and the class has reached its "
-		"limit), and the same owners hold the same slots in two looks over the dwell time. Or: the hub counted a "
-		"failed fallocate (ENOSPC, EFBIG) within the last 10 s.",
+		"No slot is free, somebody waits for one (or claims failed and the class has "
+		"reached its limit), and the same owners hold the same slots in two looks over "
+		"the dwell time. Or: the hub counted a failed fallocate (ENOSPC, EFBIG) within "
+		"the last 10 s.",
 	.causes =
-		"A receiver that keeps messages (holds in place) without releasing them; a limit below "
-		"what the traffic needs at once; a tmpfs or container /dev/shm that is too small; other "
-		"files in it.",
+		"A receiver that keeps messages (holds in place) without releasing them; a "
+		"limit below what the traffic needs at once; a tmpfs or container /dev/shm that "
+		"is too small; other files in it.",
 	.fix =
-		"Release messages when they were read; raise the hub's limit or the class; make room "
-		"on the filesystem. Callers get -ENOSPC and go on once there is room.",
+		"Release messages when they were read; raise the hub's limit or the class; make "
+		"room on the filesystem. Callers get -ENOSPC and go on once there is room.",
 	.confused_with =
 		"slots-leaked (their owner is dead); plain load (slots turn over); ring-full (the "
 		"descriptors, not the payloads, have no room).",

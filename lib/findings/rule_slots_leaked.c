@@ -71,15 +71,18 @@ static void describe(struct candidates *out, const struct scene_peer *peer, cons
 {
 	const struct state_peer *p = peer->p;
 	const uint64_t died_us = peer->living ? p->started_us : p->died_us;
-	const char *owner = text(out, "owner %spid %d %s", peer->living ? "was an earlier start of " : "",
-				 p->pid, peer->living ? "(restarted)" : "ended");
-	const char *ago = died_us ? text(out, " %s ago", span(out, scene_age(peer->now_us, died_us)))
+	const char *owner = text(out, "owner %spid %d %s",
+				 peer->living ? "was an earlier start of " : "", p->pid,
+				 peer->living ? "(restarted)" : "ended");
+	const char *ago = died_us ? text(out, " %s ago",
+					 span(out, scene_age(peer->now_us, died_us)))
 				  : "";
 	char bytes[UNITS_TEXT];
 
 	units_bytes(bytes, leak->bytes);
-	c->sentence = text(out, "%s of slots lost with %s (peer %u, pid %d), which %s{held} ago", bytes,
-			   peer->name, p->id, p->pid, peer->living ? "was restarted " : "died ");
+	c->sentence = text(out, "%s of slots lost with %s (peer %u, pid %d), which %s{held} ago",
+			   bytes, peer->name, p->id, p->pid,
+			   peer->living ? "was restarted " : "died ");
 	c->also = text(out, "%s of slots lost with %s", bytes, peer->name);
 	c->brief = text(out, "%s: %s", classes_text(out, leak), states_text(out, leak));
 	c->evidence = text(out, "%s: %s; %s%s; seen in {samples}", classes_text(out, leak),
@@ -90,8 +93,9 @@ static void describe(struct candidates *out, const struct scene_peer *peer, cons
 	fact_number(c, "in_flight", leak->state[HUB_SLOT_IN_FLIGHT]);
 	fact_number(c, "allocated", leak->state[HUB_SLOT_ALLOCATED]);
 	fact_number(c, "incarnation", p->incarnation);
-	candidate_next(c, text(out, "%s does not take back what a dead peer owned: is the peer's death "
-				    "noticed, and its sweep run?",
+	candidate_next(c, text(out,
+			       "%s does not take back what a dead peer owned: is the peer's death "
+			       "noticed, and its sweep run?",
 			       peer->hub->host.name));
 	candidate_next(c, "restarting the host frees all of them");
 }
@@ -134,22 +138,24 @@ const struct rule rule_slots_leaked = {
 	.look = look,
 	.means = "Slots belong to a dead process: nobody will ever give them back.",
 	.summary =
-		"Payload slots are still named to a peer that has ended, or to an earlier start of it. "
-		"Only their holder or the host's sweep after a death can free them; the holder is "
-		"gone and the sweep did not come. Each death loses more, until the class is empty.",
+		"Payload slots are still named to a peer that has ended, or to an earlier start "
+		"of it. Only their holder or the host's sweep after a death can free them; the "
+		"holder is gone and the sweep did not come. Each death loses more, until the "
+		"class is empty.",
 	.detection =
-		"Slot words name a peer that is dead (by the system, or by the file's own record of its "
-		"death) or an incarnation before the present one, in a state that the host does not "
-		"hold itself, for longer than the dwell time after the death. When the host is dead "
-		"as well, only what was lost before its own end counts.",
+		"Slot words name a peer that is dead (by the system, or by the file's own "
+		"record of its death) or an incarnation before the present one, in a state that "
+		"the host does not hold itself, for longer than the dwell time after the death. "
+		"When the host is dead as well, only what was lost before its own end counts.",
 	.causes =
-		"The host does not notice the death (a grandchild holds the doorbell open and no pidfd "
-		"is watched); the sweep skips a state or a direction; ownership recorded after the "
-		"claim, so that a death in between names nobody.",
+		"The host does not notice the death (a grandchild holds the doorbell open and "
+		"no pidfd is watched); the sweep skips a state or a direction; ownership "
+		"recorded after the claim, so that a death in between names nobody.",
 	.fix =
-		"Sweep all slots of the link after the death is certain, in flight in both directions "
-		"included. Until then restarting the host frees them.",
+		"Sweep all slots of the link after the death is certain, in flight in both "
+		"directions included. Until then restarting the host frees them.",
 	.confused_with =
-		"slots-exhausted (a living peer holds them); in-flight-stuck (sent, but no descriptor "
-		"tells of it); plain use (a slot that is held for long by a living process).",
+		"slots-exhausted (a living peer holds them); in-flight-stuck (sent, but no "
+		"descriptor tells of it); plain use (a slot that is held for long by a living "
+		"process).",
 };

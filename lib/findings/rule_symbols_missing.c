@@ -56,14 +56,16 @@ static void report(const struct objects *all, uint32_t unnamed, struct candidate
 		names = text(out, "%s and %u more", names, n - 5);
 	c->proof = PROOF_AT_ONCE;
 	c->place_text = "stacks";
-	c->sentence = text(out, "%s without names in %s", plural(out, unnamed, "frame", "frames"), names);
+	c->sentence = text(out, "%s without names in %s", plural(out, unnamed, "frame", "frames"),
+			   names);
 	c->also = text(out, "%s without names", plural(out, unnamed, "frame", "frames"));
 	c->brief = names;
 	c->evidence = text(out, "frames without names by object: %s", names);
 	fact_number(c, "frames", unnamed);
 	fact_text(c, "objects", names);
-	candidate_next(c, "--debug-dir DIR or --sysroot DIR with the objects of the machine looked at; "
-			  "Debian: the -dbgsym packages, or DEBUGINFOD_URLS");
+	candidate_next(
+		c, "--debug-dir DIR or --sysroot DIR with the objects of the machine looked at; "
+		   "Debian: the -dbgsym packages, or DEBUGINFOD_URLS");
 }
 
 /* Every named frame is the work of the symbolizer; without one nobody has asked for names. */
@@ -99,9 +101,9 @@ const struct rule rule_symbols_missing = {
 	.look = look,
 	.means = "Some frames have no names: their object was not found, or holds no symbols.",
 	.summary =
-		"Feeds and cores hold numbers only; names are made by the reader from the objects on "
-		"its own machine. For some frames there is no object with the right build id here, or it "
-		"is stripped. They are shown as OBJECT+OFFSET.",
+		"Feeds and cores hold numbers only; names are made by the reader from the "
+		"objects on its own machine. For some frames there is no object with the right "
+		"build id here, or it is stripped. They are shown as OBJECT+OFFSET.",
 	.detection = "Frames inside an object that the symbolizer found no name for.",
 	.causes = "A stripped program; another machine or an updated package; a deleted file.",
 	.fix = "Give the objects by --sysroot or --debug-dir, or install the debug symbols.",

@@ -149,7 +149,7 @@ static struct scene_party peer_party(const struct state *st, const struct scene_
 	return party;
 }
 
-/* ---- what the consumer does ------------------------------------------------------------------- */
+/* ---- what the consumer does ----------------------------------------------------------------- */
 
 static enum scene_doing seen_doing(const struct scene_end *end)
 {
@@ -268,7 +268,8 @@ static void build_peer(struct scene_hub *hub, struct scene_peer *peer, const str
 
 static int peer_by_id(const void *a, const void *b)
 {
-	return (int)((const struct scene_peer *)a)->p->id - (int)((const struct scene_peer *)b)->p->id;
+	return (int)((const struct scene_peer *)a)->p->id -
+	       (int)((const struct scene_peer *)b)->p->id;
 }
 
 static int build_hub(struct scene *scene, struct scene_hub *hub, const struct state_hub *h)

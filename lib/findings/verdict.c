@@ -14,7 +14,8 @@ static bool is_named(const struct finding *f)
 	       !f->consequence_of;
 }
 
-static const char *also(struct arena *arena, const struct findings *all, const struct finding *first)
+static const char *also(struct arena *arena, const struct findings *all,
+			const struct finding *first)
 {
 	const char *words = "";
 	unsigned n = 0, more = 0;
@@ -113,8 +114,8 @@ static const char *nothing(struct arena *arena, const struct findings *all, cons
 		return NULL;
 	if (!f)
 		return arena_printf(arena, "no findings in %s %zu %s", span, n, processes);
-	return arena_printf(arena, "nothing confirmed in %s %zu %s; suspected: %s", span, n, processes,
-			    f->sentence);
+	return arena_printf(arena, "nothing confirmed in %s %zu %s; suspected: %s", span, n,
+			    processes, f->sentence);
 }
 
 const char *verdict_make(struct arena *arena, const struct findings *all, const struct state *st)

@@ -83,9 +83,10 @@ const char *ring_text(struct candidates *out, const struct scene_end *end)
 				       : text(out, "bell %" PRId64 " bytes", r->bell);
 
 	return text(out,
-		    "%s waiting (written %" PRIu64 ", read %" PRIu64 ", capacity %u), waiting flag %d, %s",
-		    plural(out, r->waiting, "message", "messages"), r->written, r->read, r->capacity,
-		    is_flagged(end), bell);
+		    "%s waiting (written %" PRIu64 ", read %" PRIu64
+		    ", capacity %u), waiting flag %d, %s",
+		    plural(out, r->waiting, "message", "messages"), r->written, r->read,
+		    r->capacity, is_flagged(end), bell);
 }
 
 void ring_facts(struct candidate *c, const struct scene_end *end)

@@ -102,7 +102,10 @@ static size_t line_length(const char *text, unsigned room)
 void paper_label(const struct paper *p, unsigned indent, const char *label, unsigned column,
 		 enum ink ink, const char *text)
 {
-	const unsigned room = p->columns > column + 20 ? p->columns - column : p->columns ? 20 : 1u << 30;
+	unsigned room = p->columns > column + 20 ? p->columns - column : 20;
+
+	if (!p->columns)
+		room = 1u << 30;
 
 	paper_put(p, "%*s%-*s", (int)indent, "", (int)(column - indent), label);
 	for (bool first = true; first || *text; first = false) {

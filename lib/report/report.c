@@ -59,7 +59,8 @@ const char *report_rfc3339(char buf[REPORT_TIME], const struct state *st, uint64
 		return NULL;
 	strftime(buf, REPORT_TIME, "%Y-%m-%dT%H:%M:%S", &tm);
 	strftime(zone, sizeof(zone), "%z", &tm); /* +0100 */
-	snprintf(buf + strlen(buf), REPORT_TIME - strlen(buf), ".%03u%.3s:%.2s", ms, zone, zone + 3);
+	snprintf(buf + strlen(buf), REPORT_TIME - strlen(buf), ".%03u%.3s:%.2s", ms, zone,
+		 zone + 3);
 	return buf;
 }
 

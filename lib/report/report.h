@@ -15,7 +15,7 @@
 struct report {
 	const struct state *st;            /* the last one */
 	const struct findings *findings;
-	uint64_t from_us;                  /* first moment looked at, on the state's clock; 0: none */
+	uint64_t from_us;                  /* first moment looked at, by the state's clock; 0 */
 	uint64_t took_us;                  /* making it; 0: not told */
 	bool partial;                      /* the user stopped it */
 	unsigned *number;                  /* report_begin(): of each stack, as shown: S1 is 1 */
@@ -40,7 +40,8 @@ void report_text(const struct paper *p, const struct report *r);
  * its stacks, its rings, slots and gauges.
  * Safety: one-owner.
  */
-void report_dump(const struct paper *p, const struct report *r, const struct state_process *process);
+void report_dump(const struct paper *p, const struct report *r,
+		 const struct state_process *process);
 
 /*
  * report_json - everything as one object ("kind":"report").

@@ -126,7 +126,9 @@ static void put_threads(const struct paper *p, const struct dump_stack *s)
 
 static const char *state_word(const struct dump_stack *s)
 {
-	return s->doing == THREAD_BLOCKED ? "blocked" : s->doing == THREAD_RUNNING ? "running" : "idle";
+	return s->doing == THREAD_BLOCKED   ? "blocked"
+	       : s->doing == THREAD_RUNNING ? "running"
+					    : "idle";
 }
 
 static void put_stack(const struct paper *p, const struct dump *d, const struct dump_stack *s,
@@ -183,8 +185,10 @@ static void put_title(const struct paper *p, const struct dump *d)
 		paper_put(p, "   %s(%u)", d->peer->name ? d->peer->name : name, d->peer->id);
 	else
 		paper_put(p, "   %s%s", name, d->hub ? " (host)" : "");
-	paper_put(p, " pid %d   %s   %zu thread%s, %zu stack%s   %zu of %zu disturbed\n", d->process->pid,
-		  report_clock(at, st, d->process->dump_us ? d->process->dump_us : st->now_us, true),
+	paper_put(p, " pid %d   %s   %zu thread%s, %zu stack%s   %zu of %zu disturbed\n",
+		  d->process->pid,
+		  report_clock(at, st, d->process->dump_us ? d->process->dump_us : st->now_us,
+			       true),
 		  d->threads, d->threads == 1 ? "" : "s", d->stacks, d->stacks == 1 ? "" : "s",
 		  d->disturbed, d->threads);
 	if (!d->process->library)
@@ -262,8 +266,8 @@ static void put_host_rings(const struct paper *p, const struct state_hub *hub)
 				empty++;
 				continue;
 			}
-			snprintf(of, sizeof(of), "%s(%u) ", hub->peer[i].name ? hub->peer[i].name : "peer",
-				 hub->peer[i].id);
+			snprintf(of, sizeof(of), "%s(%u) ",
+				 hub->peer[i].name ? hub->peer[i].name : "peer", hub->peer[i].id);
 			paper_put(p, "%*s", n++ ? REPORT_COLUMN : 0, "");
 			put_ring(p, &hub->peer[i], dir, of);
 			paper_put(p, "\n");
@@ -293,7 +297,8 @@ static void put_slots(const struct paper *p, const struct dump *d)
 	}
 	paper_put(p, "%s", *sep ? "" : d->hub->classes && d->peer ? "none" : "-");
 	if (d->hub->calls_max)
-		paper_put(p, "   |   CALLS %u of %u", d->peer ? d->peer->calls_pending : d->hub->calls_pending,
+		paper_put(p, "   |   CALLS %u of %u",
+			  d->peer ? d->peer->calls_pending : d->hub->calls_pending,
 			  d->hub->calls_max);
 	paper_put(p, "\n");
 }
@@ -304,7 +309,8 @@ static void put_gauges(const struct paper *p, const struct dump *d)
 	char rss[UNITS_TEXT];
 
 	paper_ink(p, INK_BOLD, "%-*s", REPORT_COLUMN, "GAUGES");
-	paper_put(p, "rss %s", pr->rss_bytes >= 0 ? units_bytes(rss, (uint64_t)pr->rss_bytes) : "-");
+	paper_put(p, "rss %s",
+		  pr->rss_bytes >= 0 ? units_bytes(rss, (uint64_t)pr->rss_bytes) : "-");
 	if (pr->fds >= 0)
 		paper_put(p, "  fds %lld", (long long)pr->fds);
 	paper_put(p, "  threads %zu", d->threads);

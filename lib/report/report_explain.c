@@ -19,7 +19,8 @@ static void put_sources(const struct paper *p, const struct rule *rule)
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (rule->sources & all[i].source)
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? ", " : "", all[i].name);
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? ", " : "",
+					      all[i].name);
 	put_block(p, "seen in", text);
 }
 

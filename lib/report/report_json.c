@@ -117,8 +117,9 @@ static json_t *evidence_json(const struct finding *f)
 	for (size_t i = 0; i < f->facts; i++) {
 		const struct finding_fact *fact = &f->fact[i];
 
-		set(o, fact->key, fact->text ? text_or_null(fact->text)
-					     : number_or_null(fact->value != FINDING_UNKNOWN, fact->value));
+		set(o, fact->key,
+		    fact->text ? text_or_null(fact->text)
+			       : number_or_null(fact->value != FINDING_UNKNOWN, fact->value));
 	}
 	return o;
 }
@@ -398,7 +399,8 @@ static json_t *unseen_json(const struct report *r)
 json_t *report_json(const struct report *r)
 {
 	const struct state *st = r->st;
-	json_t *o = json_object(), *hubs = json_array(), *processes = json_array(), *stacks = json_array();
+	json_t *o = json_object(), *hubs = json_array(), *processes = json_array(),
+	       *stacks = json_array();
 
 	for (size_t i = 0; i < st->hubs; i++)
 		append(hubs, hub_json(r, &st->hub[i]));

@@ -20,8 +20,8 @@ static void put_frame(const struct paper *p, unsigned indent, unsigned i,
 		snprintf(place, sizeof(place), "%s", f->module);
 	else if (!f->function && !f->module)
 		snprintf(place, sizeof(place), "(code of no file)");
-	paper_put(p, "%*s#%-2u %-22s %s%s%s\n", (int)indent, "", i, name, place, f->inlined ? " (inlined)" : "",
-		  f->guessed ? " (guessed)" : "");
+	paper_put(p, "%*s#%-2u %-22s %s%s%s\n", (int)indent, "", i, name, place,
+		  f->inlined ? " (inlined)" : "", f->guessed ? " (guessed)" : "");
 }
 
 void report_frames(const struct paper *p, unsigned indent, const struct state_stack *s)
@@ -66,7 +66,8 @@ static const struct state_peer *peer_of(const struct state *st, const struct sta
 {
 	for (size_t i = 0; i < st->hubs; i++)
 		for (size_t k = 0; k < st->hub[i].peers; k++)
-			if (st->hub[i].peer[k].id && st->hub[i].peer[k].process == (int)(pr - st->process))
+			if (st->hub[i].peer[k].id &&
+			    st->hub[i].peer[k].process == (int)(pr - st->process))
 				return &st->hub[i].peer[k];
 	return NULL;
 }
@@ -79,7 +80,8 @@ static void put_who(const struct paper *p, const struct state *st, const struct 
 	if (g->processes > 1)
 		paper_put(p, "%u processes", g->processes);
 	else if (peer)
-		paper_put(p, "%s(%u) %d", peer->name ? peer->name : name, peer->id, g->process->pid);
+		paper_put(p, "%s(%u) %d", peer->name ? peer->name : name, peer->id,
+			  g->process->pid);
 	else
 		paper_put(p, "%s %d", name, g->process->pid);
 	if (g->n == 1 && g->thread->name && strcmp(g->thread->name, name) != 0)
@@ -95,7 +97,10 @@ static void put_group(const struct paper *p, const struct report *r, const char 
 	paper_ink(p, INK_BOLD, "%-*sS%-3u", REPORT_COLUMN, label, r->number[index]);
 	paper_put(p, "%u thread%s   ", g->n, g->n == 1 ? " " : "s");
 	put_who(p, r->st, g);
-	paper_put(p, "   %s", t->wait_text ? t->wait_text : t->state == 'R' ? "running" : "unknown wait");
+	paper_put(p, "   %s",
+		  t->wait_text	    ? t->wait_text
+		  : t->state == 'R' ? "running"
+				    : "unknown wait");
 	if (g->blocked_us)
 		paper_put(p, ", %s", units_span(age, g->blocked_us * 1000));
 	paper_put(p, "%s%s\n", t->disturbed ? "   (interrupted to be read)" : "",
@@ -130,12 +135,14 @@ static void put_missing(const struct paper *p, const struct state *st)
 
 			if (t->stack >= 0 || !t->reason || n++ >= SHOWN)
 				continue;
-			paper_put(p, "%*s-   %s %d tid %d   no stack (state %c): %s\n", REPORT_COLUMN, "",
-				  pr->name ? pr->name : "-", pr->pid, t->tid, t->state, t->reason);
+			paper_put(p, "%*s-   %s %d tid %d   no stack (state %c): %s\n",
+				  REPORT_COLUMN, "", pr->name ? pr->name : "-", pr->pid, t->tid,
+				  t->state, t->reason);
 		}
 	}
 	if (n > SHOWN)
-		paper_put(p, "%*s(%zu more threads without a stack)\n", REPORT_COLUMN, "", n - SHOWN);
+		paper_put(p, "%*s(%zu more threads without a stack)\n", REPORT_COLUMN, "",
+			  n - SHOWN);
 }
 
 enum { STACKS_SHOWN = 50 };
@@ -153,7 +160,8 @@ void report_stacks(const struct paper *p, const struct report *r)
 
 		if (!group[index].n)
 			continue;
-		if (!is_wanted(p, r, index, &group[index]) || (!p->verbose && shown >= STACKS_SHOWN)) {
+		if (!is_wanted(p, r, index, &group[index]) ||
+		    (!p->verbose && shown >= STACKS_SHOWN)) {
 			left_out++;
 			continue;
 		}
@@ -161,8 +169,8 @@ void report_stacks(const struct paper *p, const struct report *r)
 		report_frames(p, REPORT_COLUMN + 6, &r->st->stack[index]);
 	}
 	if (left_out)
-		paper_put(p, "%-*s(%zu %sstacks, of threads that wait for work: -v)\n", REPORT_COLUMN,
-			  shown ? "" : "STACKS", left_out, shown ? "more " : "");
+		paper_put(p, "%-*s(%zu %sstacks, of threads that wait for work: -v)\n",
+			  REPORT_COLUMN, shown ? "" : "STACKS", left_out, shown ? "more " : "");
 	put_missing(p, r->st);
 	free(group);
 }

@@ -59,11 +59,12 @@ static void put_ring(const struct paper *p, const struct state_hub *hub, const s
 	char peer[HUB_NAME + 16], bell[UNITS_TEXT], age[UNITS_TEXT];
 	const uint64_t now = report_peer_now(hub, row->peer);
 
-	snprintf(peer, sizeof(peer), "%s(%u)", row->peer->name ? row->peer->name : "peer", row->peer->id);
+	snprintf(peer, sizeof(peer), "%s(%u)", row->peer->name ? row->peer->name : "peer",
+		 row->peer->id);
 	put_row_mark(p, row->f);
 	paper_put(p, "%-12s  %s  %7llu  %4u  %7llu  %7llu  %4d  %4s  %7s  %s\n", peer,
-		  row->dir == HUB_RECV ? "recv" : "send", (unsigned long long)r->waiting, r->capacity,
-		  (unsigned long long)r->written, (unsigned long long)r->read,
+		  row->dir == HUB_RECV ? "recv" : "send", (unsigned long long)r->waiting,
+		  r->capacity, (unsigned long long)r->written, (unsigned long long)r->read,
 		  !!(flag & HUB_ASLEEP_MESSAGE), number_or_dash(bell, r->bell >= 0, r->bell),
 		  r->waiting && r->oldest.is_there ? report_age(age, now, r->oldest.time_us) : "-",
 		  ring_state(row));
@@ -175,7 +176,8 @@ uint64_t report_oldest_slot(const struct state_class *k)
 	return oldest;
 }
 
-static void put_owners(const struct paper *p, const struct state_hub *hub, const struct state_class *k)
+static void put_owners(const struct paper *p, const struct state_hub *hub,
+		       const struct state_class *k)
 {
 	enum { SHOWN = 3 };
 	struct report_owner *owner = malloc((k->owners + 1) * sizeof(*owner));
@@ -184,8 +186,9 @@ static void put_owners(const struct paper *p, const struct state_hub *hub, const
 	for (size_t i = 0; i < n && i < SHOWN; i++) {
 		const struct state_peer *peer = state_find_peer(hub, owner[i].peer);
 
-		paper_put(p, "%s%s(%u) %s%u", i ? ", " : "", peer && peer->name ? peer->name : "peer",
-			  owner[i].peer, owner[i].dead ? "X" : "", owner[i].n);
+		paper_put(p, "%s%s(%u) %s%u", i ? ", " : "",
+			  peer && peer->name ? peer->name : "peer", owner[i].peer,
+			  owner[i].dead ? "X" : "", owner[i].n);
 	}
 	if (n > SHOWN)
 		paper_put(p, ", %zu more", n - SHOWN);
@@ -199,8 +202,8 @@ static const struct finding *finding_of_class(const struct report *r, const stru
 	for (size_t i = 0; i < r->findings->n; i++) {
 		const struct finding *f = r->findings->list[i];
 
-		if (f->state != FINDING_CLEARED && f->where.class_bytes == k->bytes && f->where.hub &&
-		    strcmp(f->where.hub, report_base_name(hub->path)) == 0)
+		if (f->state != FINDING_CLEARED && f->where.class_bytes == k->bytes &&
+		    f->where.hub && strcmp(f->where.hub, report_base_name(hub->path)) == 0)
 			return f;
 	}
 	return NULL;
@@ -212,9 +215,9 @@ static void put_class(const struct paper *p, const struct report *r, const struc
 	char size[UNITS_TEXT], age[UNITS_TEXT];
 
 	put_row_mark(p, finding_of_class(r, hub, k));
-	paper_put(p, "%-5s  %5u  %5u  %5u  %6u  %5u  %4u  %7s  ", units_class(size, k->bytes), k->slots,
-		  k->count[HUB_SLOT_FREE], k->count[HUB_SLOT_ALLOCATED], k->count[HUB_SLOT_IN_FLIGHT],
-		  k->count[HUB_SLOT_HELD], report_dead_slots(hub, k),
+	paper_put(p, "%-5s  %5u  %5u  %5u  %6u  %5u  %4u  %7s  ", units_class(size, k->bytes),
+		  k->slots, k->count[HUB_SLOT_FREE], k->count[HUB_SLOT_ALLOCATED],
+		  k->count[HUB_SLOT_IN_FLIGHT], k->count[HUB_SLOT_HELD], report_dead_slots(hub, k),
 		  report_age(age, report_hub_now(hub), report_oldest_slot(k)));
 	put_owners(p, hub, k);
 }
@@ -227,13 +230,14 @@ void report_slots(const struct paper *p, const struct report *r, const struct st
 	for (size_t i = 0; i < hub->classes; i++) {
 		const struct state_class *k = &hub->klass[i];
 
-		if (!p->verbose && k->count[HUB_SLOT_FREE] == k->slots && !finding_of_class(r, hub, k)) {
+		if (!p->verbose && k->count[HUB_SLOT_FREE] == k->slots &&
+		    !finding_of_class(r, hub, k)) {
 			left_out++;
 			continue;
 		}
 		if (!n++)
-			paper_put(p, "%-5s  %5s  %5s  %5s  %6s  %5s  %4s  %7s  %s\n", "class", "total",
-				  "free", "alloc", "flight", "held", "dead", "oldest",
+			paper_put(p, "%-5s  %5s  %5s  %5s  %6s  %5s  %4s  %7s  %s\n", "class",
+				  "total", "free", "alloc", "flight", "held", "dead", "oldest",
 				  "owners (most first)");
 		put_class(p, r, hub, k);
 	}
@@ -270,8 +274,8 @@ static void put_process(const struct paper *p, const struct state_process *pr)
 	paper_put(p, "%*s%-14s %7d  %c  %5zu threads  %5s rss  %5s fds  %s%s\n", REPORT_COLUMN, "",
 		  pr->name ? pr->name : "-", pr->pid, pr->state, pr->threads,
 		  pr->rss_bytes >= 0 ? units_bytes(rss, (uint64_t)pr->rss_bytes) : "-",
-		  number_or_dash(fds, pr->fds >= 0, pr->fds), pr->feed ? report_base_name(pr->feed) : "",
-		  pr->carried ? " (as last seen)" : "");
+		  number_or_dash(fds, pr->fds >= 0, pr->fds),
+		  pr->feed ? report_base_name(pr->feed) : "", pr->carried ? " (as last seen)" : "");
 }
 
 void report_processes(const struct paper *p, const struct report *r)

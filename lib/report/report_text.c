@@ -54,7 +54,8 @@ static void describe_inputs(FILE *out, const struct state *st)
 		if (is_type(in, "hub"))
 			describe_hub(out, st, in);
 		else
-			fprintf(out, "%s (%s)", report_base_name(in->path), in->type ? in->type : "-");
+			fprintf(out, "%s (%s)", report_base_name(in->path),
+				in->type ? in->type : "-");
 	}
 	if (feeds)
 		fprintf(out, "%s%zu feed%s", named ? " + " : "", feeds, feeds == 1 ? "" : "s");
@@ -84,7 +85,10 @@ static void put_input(const struct paper *p, const struct report *r)
 	if (r->from_us && r->from_us < r->st->now_us)
 		fprintf(out, "%s to ", report_clock(from, r->st, r->from_us, false));
 	fputs(report_clock(to, r->st, r->st->now_us, false), out);
-	fputs(is_complete(r) ? "   complete" : r->partial ? "   partial (stopped)" : "   partial", out);
+	fputs(is_complete(r) ? "   complete"
+	      : r->partial   ? "   partial (stopped)"
+			     : "   partial",
+	      out);
 	if (r->took_us)
 		fprintf(out, "   %s", units_span(took, r->took_us * 1000));
 	fclose(out);
@@ -126,7 +130,8 @@ static void put_dwell(const struct paper *p, const struct finding *f)
 	if (f->unproven)
 		snprintf(text, sizeof(text), "not checked: this source can only suspect it");
 	else if (f->dwell_from_ages)
-		snprintf(text, sizeof(text), "%s, by the ages in the file: one moment, no second look", buf);
+		snprintf(text, sizeof(text),
+			 "%s, by the ages in the file: one moment, no second look", buf);
 	else if (f->state == FINDING_SUSPECTED)
 		snprintf(text, sizeof(text), "not over: %s in two looks are needed", buf);
 	else if (p->verbose)
@@ -193,7 +198,8 @@ static void put_findings(const struct paper *p, const struct report *r)
 
 	put_counts(p, f);
 	for (size_t i = 0; i < shown; i++) {
-		const int n = (int)strlen(f->list[i]->rule->name), w = (int)paper_width(f->list[i]->place);
+		const int n = (int)strlen(f->list[i]->rule->name),
+			  w = (int)paper_width(f->list[i]->place);
 
 		name = n > name ? n : name;
 		place = w > place ? w : place;
@@ -228,7 +234,8 @@ void report_text(const struct paper *p, const struct report *r)
 		const struct state_hub *hub = &r->st->hub[i];
 
 		if (r->st->hubs > 1)
-			paper_label(p, 0, "HUB", REPORT_COLUMN, INK_BOLD, hub->path ? hub->path : "-");
+			paper_label(p, 0, "HUB", REPORT_COLUMN, INK_BOLD,
+				    hub->path ? hub->path : "-");
 		report_rings(p, r, hub);
 		report_slots(p, r, hub);
 		report_calls(p, hub);

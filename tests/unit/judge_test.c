@@ -223,8 +223,8 @@ TEST(independent_faults_are_all_in_the_verdict)
 	struct judge *judge = rule_looks(two_faults, 2);
 
 	T_STR(judge_findings(judge)->verdict,
-	      "search (peer 3, pid 4003) hangs: asleep for 5.0 s with 7 messages waiting; nobody rang its "
-	      "bell. Also: css(9) is stopped, and markdown(7) stalls.");
+	      "search (peer 3, pid 4003) hangs: asleep for 5.0 s with 7 messages waiting; "
+	      "nobody rang its bell. Also: css(9) is stopped, and markdown(7) stalls.");
 	T_EQ(judge_findings(judge)->confirmed[SEVERITY_CRITICAL], 1);
 	T_EQ(judge_findings(judge)->confirmed[SEVERITY_WARNING], 2);
 	T_EQ(judge_findings(judge)->list[0]->number, 1);
@@ -243,7 +243,8 @@ TEST(a_verdict_names_three_causes_and_counts_the_rest)
 {
 	struct judge *judge = rule_looks(many_faults, 2);
 
-	T_HAS(judge_findings(judge)->verdict, "Also: css(9) is stopped, html(10) is stopped, and 2 more.");
+	T_HAS(judge_findings(judge)->verdict,
+	      "Also: css(9) is stopped, html(10) is stopped, and 2 more.");
 	judge_destroy(judge);
 }
 
@@ -273,7 +274,8 @@ static char *all_words(const struct judge *judge)
 			g->evidence_text, g->samples, (unsigned long long)g->held_us,
 			g->consequence_of ? g->consequence_of->number : 0);
 		for (size_t k = 0; k < g->facts; k++)
-			fprintf(out, "  %s=%s/%lld\n", g->fact[k].key, g->fact[k].text ? g->fact[k].text : "",
+			fprintf(out, "  %s=%s/%lld\n", g->fact[k].key,
+				g->fact[k].text ? g->fact[k].text : "",
 				(long long)g->fact[k].value);
 	}
 	fprintf(out, "%s\n", f->verdict);
@@ -319,7 +321,8 @@ static void random_trouble(struct state *st, struct state_hub *hub, uint64_t dic
 			build_owner(st, hub, small, p, HUB_TO_PEER, HUB_SLOT_HELD, 2, age);
 			break;
 		case 7:
-			build_owner(st, hub, small, p, HUB_TO_PEER, HUB_SLOT_IN_FLIGHT, 2, age + 10);
+			build_owner(st, hub, small, p, HUB_TO_PEER, HUB_SLOT_IN_FLIGHT, 2,
+				    age + 10);
 			break;
 		case 8:
 			build_call(st, hub, 0, id, 600 + id, age)->enqueued_at = 0;
@@ -327,7 +330,8 @@ static void random_trouble(struct state *st, struct state_hub *hub, uint64_t dic
 		case 9:
 			build_owner(st, hub, large, p, HUB_TO_PEER, HUB_SLOT_HELD, 1, age);
 			large->failed = 1;
-			large->slots = large->slots_max = large->slots - large->count[HUB_SLOT_FREE];
+			large->slots = large->slots_max = large->slots -
+							  large->count[HUB_SLOT_FREE];
 			large->count[HUB_SLOT_FREE] = 0;
 			break;
 		case 10:
@@ -453,7 +457,8 @@ static void compare(enum change change)
 {
 	seed = t_seed();
 	for (unsigned i = 0; i < 200 * t_length(); i++) {
-		const uint64_t dice = (uint64_t)random_below(UINT32_MAX) << 32 | random_below(UINT32_MAX);
+		const uint64_t dice = (uint64_t)random_below(UINT32_MAX) << 32 |
+				      random_below(UINT32_MAX);
 		char *plain = words_of(dice, AS_IS, i % 2);
 		char *changed = words_of(dice, change, i % 2);
 
@@ -484,7 +489,8 @@ TEST(healthy_peers_beside_change_nothing)
 		/* peer 1 has trouble, else the verdict counts the healthy */
 		const uint64_t dice = (uint64_t)random_below(UINT32_MAX) << 32 |
 				      (random_below(UINT32_MAX) & ~15u);
-		char *plain = words_of(dice, AS_IS, i % 2), *more = words_of(dice, WITH_MORE_PEERS, i % 2);
+		char *plain = words_of(dice, AS_IS, i % 2),
+		     *more = words_of(dice, WITH_MORE_PEERS, i % 2);
 
 		T_STR(more, plain);
 		free(plain);
@@ -539,7 +545,8 @@ TEST(a_thousand_peers_are_judged)
 		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
 		T_EQ(judge_look(judge, st), 0);
 		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
-		const double ms = (double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6;
+		const double ms = (double)(b.tv_sec - a.tv_sec) * 1e3 +
+				  (double)(b.tv_nsec - a.tv_nsec) / 1e6;
 
 		best = ms < best ? ms : best;
 		build_free(st);

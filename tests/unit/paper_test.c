@@ -32,7 +32,8 @@ TEST(a_word_wider_than_the_page_is_not_cut)
 {
 	struct paper p = begin(30);
 
-	paper_label(&p, 0, "f", 4, INK_PLAIN, "see /usr/share/very/long/path/to/something/else now");
+	paper_label(&p, 0, "f", 4, INK_PLAIN,
+		    "see /usr/share/very/long/path/to/something/else now");
 	T_STR(end(&p), "f   see\n"
 		       "    /usr/share/very/long/path/to/something/else\n"
 		       "    now\n");

@@ -13,8 +13,9 @@ TEST(a_loop_that_does_not_come_back_is_late)
 	const struct finding *f = rule_only(judge, "beat-late");
 
 	T_EQ(f->where.peer, 3);
-	T_HAS(f->sentence, "search (peer 3, pid 4003) has not come back to its loop for 7.0 s: outside its "
-			   "handlers");
+	T_HAS(f->sentence,
+	      "search (peer 3, pid 4003) has not come back to its loop for 7.0 s: outside its "
+	      "handlers");
 	judge_destroy(judge);
 }
 

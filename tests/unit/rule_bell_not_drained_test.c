@@ -14,8 +14,9 @@ TEST(a_sleeper_that_does_not_hear_its_bell_is_confirmed)
 	T_EQ(f->where.peer, 3);
 	T_STR(f->where.ring, "recv");
 	T_HAS(f->sentence, "search (peer 3, pid 4003) hangs: deaf to its bell");
-	T_HAS(f->evidence_text, "bell 1 bytes; rung 41 times, last 4.0 s before this look; tid 4003 in "
-				"epoll_wait, unchanged in 2 samples");
+	T_HAS(f->evidence_text,
+	      "bell 1 bytes; rung 41 times, last 4.0 s before this look; tid 4003 in "
+	      "epoll_wait, unchanged in 2 samples");
 	judge_destroy(judge);
 }
 

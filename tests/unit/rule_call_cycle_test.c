@@ -1,7 +1,8 @@
 #include "tests/rule_test.h"
 
 /* The host calls peer a (x); its handler calls the host (y); that handler calls peer b (z). */
-static void chain(struct state *st, struct state_hub *hub, unsigned a, unsigned b, uint32_t id, double at)
+static void chain(struct state *st, struct state_hub *hub, unsigned a, unsigned b, uint32_t id,
+		  double at)
 {
 	struct state_peer *p = build_peer(hub, a);
 
@@ -31,8 +32,9 @@ TEST(a_handler_that_waits_for_a_host_that_waits_for_it_is_a_cycle)
 	const struct finding *f = rule_only(judge, "call-cycle");
 
 	T_EQ(f->where.peer, 3);
-	T_HAS(f->sentence, "search and hostd have waited for each other for 2.8 s: search(3) waits in its handler "
-			   "for call 101 to hostd, whose handler waits for call 102 to search(3)");
+	T_HAS(f->sentence,
+	      "search and hostd have waited for each other for 2.8 s: search(3) waits in its handler "
+	      "for call 101 to hostd, whose handler waits for call 102 to search(3)");
 	judge_destroy(judge);
 	judge = rule_file(reentrant);
 	T_OK(rule_only(judge, "call-cycle"));
@@ -78,7 +80,8 @@ TEST(two_full_rings_whose_sides_wait_for_each_other_are_a_cycle)
 	struct judge *judge = rule_looks(both_full, 1);
 	const struct finding *f = rule_only(judge, "call-cycle");
 
-	T_HAS(f->sentence, "search (peer 3, pid 4003) and hostd have waited for each other for 4.0 s: both rings");
+	T_HAS(f->sentence,
+	      "search (peer 3, pid 4003) and hostd have waited for each other for 4.0 s: both rings");
 	T_EQ(build_find(judge, "ring-full", FINDING_CONFIRMED)->consequence_of == f, 1);
 	judge_destroy(judge);
 	judge = rule_file(both_full);
@@ -144,7 +147,8 @@ TEST(a_chain_of_calls_that_ends_is_no_cycle)
 	judge_destroy(judge);
 }
 
-static void full_and_stopped(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void full_and_stopped(struct state *st, struct state_hub *hub, struct state_peer *p,
+			     double at)
 {
 	both_full(st, hub, p, at);
 	build_stopped(st, p);

@@ -14,8 +14,9 @@ TEST(a_call_that_was_never_enqueued_is_confirmed)
 	T_EQ(f->where.peer, 3);
 	T_EQ(f->where.tid, BUILD_HOST_PID + 500);
 	T_STR(f->brief, "never enqueued");
-	T_HAS(f->sentence, "2 calls, the oldest 77, from hostd to search (peer 3, pid 4003) got lost: never "
-			   "enqueued, pending for 4.0 s");
+	T_HAS(f->sentence,
+	      "2 calls, the oldest 77, from hostd to search (peer 3, pid 4003) got lost: never "
+	      "enqueued, pending for 4.0 s");
 	judge_destroy(judge);
 }
 
@@ -75,7 +76,8 @@ TEST(a_call_between_counting_and_enqueueing_is_not_lost)
 	judge_destroy(judge);
 }
 
-static void waits_for_space(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void waits_for_space(struct state *st, struct state_hub *hub, struct state_peer *p,
+			    double at)
 {
 	never_enqueued(st, hub, p, at);
 	p->ring[HUB_RECV].tail += (uint64_t)(at * 1000);
@@ -87,7 +89,8 @@ TEST(a_call_that_waits_for_space_is_not_lost)
 	rule_none(rule_looks(waits_for_space, 1), "call-lost");
 }
 
-static void waits_for_a_slot(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void waits_for_a_slot(struct state *st, struct state_hub *hub, struct state_peer *p,
+			     double at)
 {
 	never_enqueued(st, hub, p, at);
 	hub->call[0].bytes = hub->call[1].bytes = 10 << 20;
@@ -99,7 +102,8 @@ TEST(a_call_that_waits_for_a_slot_is_not_lost)
 	rule_none(rule_looks(waits_for_a_slot, 1), "call-lost");
 }
 
-static void large_with_slots(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void large_with_slots(struct state *st, struct state_hub *hub, struct state_peer *p,
+			     double at)
 {
 	waits_for_a_slot(st, hub, p, at);
 	hub->klass[0].waiters = 0;
@@ -113,7 +117,8 @@ TEST(a_large_call_with_slots_to_spare_is_lost)
 	judge_destroy(judge);
 }
 
-static void lost_descriptor(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void lost_descriptor(struct state *st, struct state_hub *hub, struct state_peer *p,
+			    double at)
 {
 	struct state_class *k = build_class(st, hub, 16384, 64);
 

@@ -14,8 +14,9 @@ TEST(a_peer_that_swallows_its_share_of_calls_is_named_with_method_and_oldest)
 	const struct finding *f = rule_only(judge, "calls-exhausted");
 
 	T_EQ(f->where.peer, 3);
-	T_HAS(f->sentence, "hostd cannot call search (peer 3, pid 4003) any more: 16 calls pending (limit 16) "
-			   "and none answered for 6.0 s");
+	T_HAS(f->sentence,
+	      "hostd cannot call search (peer 3, pid 4003) any more: 16 calls pending (limit 16) "
+	      "and none answered for 6.0 s");
 	T_HAS(f->evidence_text, "oldest: call 100, method 5, 6.0 s old; refused so far 4");
 	judge_destroy(judge);
 	judge = rule_file(swallowed);
@@ -45,7 +46,8 @@ TEST(a_peer_whose_own_calls_are_used_up_is_found)
 {
 	struct judge *judge = rule_looks(peers_own, 1);
 
-	T_HAS(rule_only(judge, "calls-exhausted")->sentence, "search(3) cannot call hostd (host, pid 4000)");
+	T_HAS(rule_only(judge, "calls-exhausted")->sentence,
+	      "search(3) cannot call hostd (host, pid 4000)");
 	judge_destroy(judge);
 }
 
@@ -65,7 +67,8 @@ TEST(a_table_that_many_peers_fill_together_is_found)
 	judge_destroy(judge);
 }
 
-static void behind_a_stopped_peer(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void behind_a_stopped_peer(struct state *st, struct state_hub *hub, struct state_peer *p,
+				  double at)
 {
 	swallowed(st, hub, p, at);
 	build_stopped(st, p);

@@ -18,8 +18,9 @@ TEST(a_handler_that_runs_for_ever_is_found_with_its_stack)
 	T_EQ(f->where.peer, 3);
 	T_EQ(f->where.tid, 4003);
 	T_STR(f->where.site, "on_page main.c:10");
-	T_HAS(f->sentence, "search (peer 3, pid 4003) stalls: running in its handler of method 5 for 4.9 s "
-			   "with 3 messages waiting");
+	T_HAS(f->sentence,
+	      "search (peer 3, pid 4003) stalls: running in its handler of method 5 for 4.9 s "
+	      "with 3 messages waiting");
 	T_HAS(f->evidence_text, "tid 4003 running (stack S1)");
 	judge_destroy(judge);
 }
@@ -62,7 +63,8 @@ TEST(a_file_tells_it_by_the_beat)
 	judge_destroy(judge);
 }
 
-static void busy_with_one_call(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void busy_with_one_call(struct state *st, struct state_hub *hub, struct state_peer *p,
+			       double at)
 {
 	build_handler(st, p, 5, 4.5 + at);
 	build_call(st, hub, 0, 3, 100, 4.5 + at);
@@ -96,12 +98,14 @@ TEST(a_blocked_host_is_one_finding_with_the_other_rings_as_its_consequences)
 	struct judge *judge = rule_looks(host_blocked, 1);
 	const struct finding *f = rule_only(judge, "consumer-stalled");
 
-	T_HAS(f->sentence, "hostd (host, pid 4000) stalls at search(3) send ring: blocked in flock");
+	T_HAS(f->sentence,
+	      "hostd (host, pid 4000) stalls at search(3) send ring: blocked in flock");
 	T_EQ(judge_findings(judge)->confirmed[SEVERITY_WARNING], 2);
 	judge_destroy(judge);
 }
 
-static void drained_and_not_read(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void drained_and_not_read(struct state *st, struct state_hub *hub, struct state_peer *p,
+				 double at)
 {
 	(void)hub;
 	build_deaf(st, p, 3 + at);
@@ -127,8 +131,8 @@ static void slow(struct state *st, struct state_hub *hub, struct state_peer *p, 
 
 TEST(a_slow_consumer_that_moves_is_not_stalled)
 {
-	struct judge *judge = build_judge(rule_state(0, slow), rule_state(1, slow), rule_state(2, slow),
-					  rule_state(3, slow), NULL);
+	struct judge *judge = build_judge(rule_state(0, slow), rule_state(1, slow),
+					  rule_state(2, slow), rule_state(3, slow), NULL);
 
 	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
 	judge_destroy(judge);
@@ -174,7 +178,8 @@ TEST(what_was_sent_before_the_peer_started_does_not_count_as_waiting)
 	judge_destroy(judge);
 }
 
-static void waits_for_the_host(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void waits_for_the_host(struct state *st, struct state_hub *hub, struct state_peer *p,
+			       double at)
 {
 	blocked(st, hub, p, at);
 	build_call(st, hub, 3, 0, 700, 3.5 + at);

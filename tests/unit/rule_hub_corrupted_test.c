@@ -54,7 +54,8 @@ TEST(of_a_hub_with_a_damaged_header_nothing_else_is_believed)
 {
 	struct judge *judge = rule_looks(header, 0.1);
 
-	T_HAS(rule_only(judge, "hub-corrupted")->sentence, "hub demo.hub is damaged: section 3 ends");
+	T_HAS(rule_only(judge, "hub-corrupted")->sentence,
+	      "hub demo.hub is damaged: section 3 ends");
 	T_EQ(judge_findings(judge)->n, 1);
 	judge_destroy(judge);
 }

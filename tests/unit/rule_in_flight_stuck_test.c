@@ -16,8 +16,9 @@ TEST(a_slot_in_flight_without_a_descriptor_is_confirmed_after_ten_seconds)
 	T_STR(f->where.ring, "recv");
 	T_EQ(f->where.class_bytes, 16384);
 	T_EQ(f->where.slot, 0);
-	T_HAS(f->sentence, "slot 16K#0 and 1 more from hostd to search (peer 3, pid 4003) is in flight for "
-			   "13 s, and no descriptor refers to it");
+	T_HAS(f->sentence,
+	      "slot 16K#0 and 1 more from hostd to search (peer 3, pid 4003) is in flight for "
+	      "13 s, and no descriptor refers to it");
 	judge_destroy(judge);
 }
 
@@ -45,7 +46,8 @@ TEST(a_file_tells_it_by_the_age_of_the_slot)
 	judge_destroy(judge);
 }
 
-static void lost_in_traffic(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void lost_in_traffic(struct state *st, struct state_hub *hub, struct state_peer *p,
+			    double at)
 {
 	lost(st, hub, p, at);
 	p->ring[HUB_RECV].tail += (uint64_t)(at * 1000);
@@ -91,7 +93,8 @@ TEST(a_slot_whose_message_waits_is_not_lost)
 	judge_destroy(judge);
 }
 
-static void waits_for_space(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void waits_for_space(struct state *st, struct state_hub *hub, struct state_peer *p,
+			    double at)
 {
 	lost(st, hub, p, at);
 	p->ring[HUB_RECV].tail += (uint64_t)(at * 1000);

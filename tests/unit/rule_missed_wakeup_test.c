@@ -32,13 +32,16 @@ TEST(a_message_that_waits_while_its_reader_sleeps_unrung_is_confirmed_after_two_
 	T_STR(f->place, "search(3) recv ring");
 	T_EQ(f->samples, 2);
 	T_EQ(f->held_us, 9400000);
-	T_STR(f->sentence, "search (peer 3, pid 4003) hangs: asleep for 9.4 s with 7 messages waiting; "
-			   "nobody rang its bell");
+	T_STR(f->sentence,
+	      "search (peer 3, pid 4003) hangs: asleep for 9.4 s with 7 messages waiting; "
+	      "nobody rang its bell");
 	T_STR(judge_findings(judge)->verdict,
 	      "search (peer 3, pid 4003) hangs: asleep for 9.4 s with 7 messages waiting; "
 	      "nobody rang its bell.");
-	T_HAS(f->evidence_text, "7 messages waiting (written 1041, read 1034, capacity 256), waiting "
-				"flag 1, bell 0 bytes, tid 4003 in epoll_wait, unchanged in 2 samples");
+	T_HAS(f->evidence_text,
+	      "7 messages waiting (written 1041, read 1034, capacity 256), waiting "
+	      "flag 1, bell 0 bytes, tid 4003 in epoll_wait, unchanged in 2 "
+	      "samples");
 	T_EQ(build_count(judge, FINDING_CONFIRMED), 1);
 	judge_destroy(judge);
 }
@@ -210,7 +213,8 @@ TEST(what_was_young_when_everybody_was_killed_is_only_suspected)
 
 	T_OK(build_find(judge, "missed-wakeup", FINDING_SUSPECTED));
 	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
-	T_HAS(judge_findings(judge)->verdict, "nothing confirmed in one look at 17 processes; suspected:");
+	T_HAS(judge_findings(judge)->verdict,
+	      "nothing confirmed in one look at 17 processes; suspected:");
 	judge_destroy(judge);
 }
 

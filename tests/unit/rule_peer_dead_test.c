@@ -15,7 +15,8 @@ TEST(a_dead_peer_is_mentioned_with_its_signal_and_is_no_reason_to_fail)
 	const struct finding *f = build_find(judge, "peer-dead", FINDING_CONFIRMED);
 
 	T_OK(f);
-	T_STR(f->sentence, "search (peer 3, pid 4003) ended 41 s ago: killed by signal 11 (SIGSEGV)");
+	T_STR(f->sentence,
+	      "search (peer 3, pid 4003) ended 41 s ago: killed by signal 11 (SIGSEGV)");
 	rule_none(judge, "peer-dead");
 }
 

@@ -15,7 +15,8 @@ TEST(a_stopped_peer_is_confirmed_after_its_dwell)
 	T_EQ(f->where.peer, 3);
 	T_EQ(f->where.pid, 4003);
 	T_STR(f->next[0], "kill -CONT 4003");
-	T_STR(judge_findings(judge)->verdict, "search (peer 3, pid 4003) has been stopped for 2.0 s.");
+	T_STR(judge_findings(judge)->verdict,
+	      "search (peer 3, pid 4003) has been stopped for 2.0 s.");
 	judge_destroy(judge);
 }
 
@@ -35,7 +36,8 @@ TEST(what_waits_unread_tells_since_when_a_peer_is_stopped)
 {
 	struct judge *judge = rule_looks(unread, 0.02); /* the two looks of one dump */
 
-	T_HAS(rule_only(judge, "peer-stopped")->sentence, "has been stopped for 6.0 s with 7 messages waiting");
+	T_HAS(rule_only(judge, "peer-stopped")->sentence,
+	      "has been stopped for 6.0 s with 7 messages waiting");
 	judge_destroy(judge);
 }
 
@@ -63,7 +65,8 @@ TEST(a_stop_of_a_second_passes_unconfirmed)
 	rule_none(judge, "peer-stopped");
 }
 
-static void stopped_now_and_then(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void stopped_now_and_then(struct state *st, struct state_hub *hub, struct state_peer *p,
+				 double at)
 {
 	stopped(st, hub, p, at);
 	p->handled += (uint64_t)at; /* it ran in between */
@@ -128,7 +131,8 @@ TEST(a_file_knows_a_producer_stopped_before_its_bell)
 	judge_destroy(judge);
 }
 
-static void starved_before_ringing(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void starved_before_ringing(struct state *st, struct state_hub *hub, struct state_peer *p,
+				   double at)
 {
 	before_ringing(st, hub, p, at);
 	build_process(st, p)->state = build_loop(st, p)->state = 'R';
@@ -140,7 +144,8 @@ TEST(a_producer_that_waits_for_a_cpu_before_its_bell_is_not_stopped)
 	rule_none(rule_looks(starved_before_ringing, 2), "peer-stopped");
 }
 
-static void killed_while_sending(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void killed_while_sending(struct state *st, struct state_hub *hub, struct state_peer *p,
+				 double at)
 {
 	before_ringing(st, hub, p, at);
 	p->ring[HUB_SEND].oldest.time_us = build_ago(st->now_us, 0.001);
@@ -154,7 +159,8 @@ TEST(a_family_killed_in_the_middle_of_a_message_had_nobody_stopped)
 	judge_destroy(judge);
 }
 
-static void host_before_ringing(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void host_before_ringing(struct state *st, struct state_hub *hub, struct state_peer *p,
+				double at)
 {
 	(void)hub;
 	build_host_process(st)->state = 'T';

@@ -22,8 +22,9 @@ TEST(a_ring_that_stays_full_while_it_moves_is_confirmed)
 	T_EQ(f->where.peer, 3);
 	T_STR(f->where.ring, "recv");
 	T_HAS(f->sentence, "the ring from hostd to search (peer 3, pid 4003) is full for");
-	T_HAS(f->evidence_text, "246 of 256 cells used, oldest message 3.0 s old, waited for space 90 times, "
-				"producer waits for space");
+	T_HAS(f->evidence_text,
+	      "246 of 256 cells used, oldest message 3.0 s old, waited for space 90 times, "
+	      "producer waits for space");
 	judge_destroy(judge);
 }
 
@@ -41,7 +42,8 @@ static void passing(struct state *st, struct state_hub *hub, struct state_peer *
 	p->ring[HUB_RECV].oldest.time_us = build_ago(st->now_us, 1.2);
 }
 
-static void passing_without_waiting(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void passing_without_waiting(struct state *st, struct state_hub *hub, struct state_peer *p,
+				    double at)
 {
 	passing(st, hub, p, at);
 	p->host_flag = HUB_ASLEEP_MESSAGE;
@@ -91,7 +93,8 @@ TEST(a_ring_with_room_is_not_full)
 	rule_none(rule_looks(half_full, 3), "ring-full");
 }
 
-static void behind_a_stopped_peer(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void behind_a_stopped_peer(struct state *st, struct state_hub *hub, struct state_peer *p,
+				  double at)
 {
 	(void)hub;
 	build_stopped(st, p);

@@ -36,7 +36,8 @@ static void turning_over(struct state *st, struct state_hub *hub, struct state_p
 TEST(a_class_used_to_its_last_slot_under_load_is_well_sized)
 {
 	struct judge *judge = build_judge(rule_state(0, turning_over), rule_state(1, turning_over),
-					  rule_state(2, turning_over), rule_state(3, turning_over), NULL);
+					  rule_state(2, turning_over), rule_state(3, turning_over),
+					  NULL);
 
 	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
 	judge_destroy(judge);
@@ -59,7 +60,8 @@ static void may_grow(struct state *st, struct state_hub *hub, struct state_peer 
 	hub->klass[0].slots_max = 64;
 }
 
-static void hub_at_its_limit(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void hub_at_its_limit(struct state *st, struct state_hub *hub, struct state_peer *p,
+			     double at)
 {
 	may_grow(st, hub, p, at);
 	hub->klass[0].waiters = 1;
@@ -127,7 +129,8 @@ TEST(a_filesystem_that_was_full_some_time_ago_is_not)
 	rule_none(rule_looks(was_full, 1), "slots-exhausted");
 }
 
-static void behind_a_dead_peer(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void behind_a_dead_peer(struct state *st, struct state_hub *hub, struct state_peer *p,
+			       double at)
 {
 	hoarder(st, hub, p, at);
 	p->state = HUB_PEER_DEAD;

@@ -21,8 +21,9 @@ TEST(slots_of_a_dead_peer_are_told_with_class_bytes_and_states)
 	T_EQ(f->where.peer, 3);
 	T_EQ(f->where.class_bytes, 65536);
 	T_STR(f->also, "768K of slots lost with search");
-	T_HAS(f->evidence_text, "12 slots of 64K (768K of 4.0M, 18%): 4 held, 8 in flight, 0 allocated; owner "
-				"pid 4003 ended 5.0 s ago");
+	T_HAS(f->evidence_text,
+	      "12 slots of 64K (768K of 4.0M, 18%): 4 held, 8 in flight, 0 allocated; owner "
+	      "pid 4003 ended 5.0 s ago");
 	T_OK(build_find(judge, "peer-dead", FINDING_CONFIRMED));
 	judge_destroy(judge);
 }
@@ -35,7 +36,8 @@ TEST(a_file_tells_what_was_lost_before_its_own_end)
 	judge_destroy(judge);
 }
 
-static void killed_with_all_others(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void killed_with_all_others(struct state *st, struct state_hub *hub, struct state_peer *p,
+				   double at)
 {
 	killed(st, hub, p, at);
 	p->died_us = build_ago(st->now_us, 0.01);
@@ -77,7 +79,8 @@ TEST(slots_of_an_earlier_start_of_a_living_peer_are_lost)
 	judge_destroy(judge);
 }
 
-static void read_in_between(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+static void read_in_between(struct state *st, struct state_hub *hub, struct state_peer *p,
+			    double at)
 {
 	restarted(st, hub, p, at);
 	hub->klass[0].owner[0].incarnation = 3; /* the peer's entry was read before its restart */

@@ -17,8 +17,10 @@ TEST(every_rule_explains_itself)
 		for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
 			if (!texts[k] || strlen(texts[k]) < 5)
 				T_FAIL("text %zu of rule %s is missing", k, r->name);
-			if (k && texts[k][strlen(texts[k]) - 1] != '.' && texts[k][strlen(texts[k]) - 1] != ')')
-				T_FAIL("text %zu of rule %s does not end: %s", k, r->name, texts[k]);
+			if (k && texts[k][strlen(texts[k]) - 1] != '.' &&
+			    texts[k][strlen(texts[k]) - 1] != ')')
+				T_FAIL("text %zu of rule %s does not end: %s", k, r->name,
+				       texts[k]);
 		}
 		T_OK(r->look);
 		T_OK(r->sources);
@@ -33,14 +35,22 @@ TEST(names_and_severities_are_fixed)
 		const char *name;
 		enum severity severity;
 	} known[] = {
-		{ "missed-wakeup", SEVERITY_CRITICAL },	   { "bell-not-drained", SEVERITY_CRITICAL },
-		{ "call-cycle", SEVERITY_CRITICAL },	   { "call-lost", SEVERITY_CRITICAL },
-		{ "slots-leaked", SEVERITY_CRITICAL },	   { "slots-exhausted", SEVERITY_CRITICAL },
-		{ "calls-exhausted", SEVERITY_CRITICAL },  { "hub-corrupted", SEVERITY_CRITICAL },
-		{ "consumer-stalled", SEVERITY_WARNING },  { "peer-stopped", SEVERITY_WARNING },
-		{ "ring-full", SEVERITY_WARNING },	   { "in-flight-stuck", SEVERITY_WARNING },
-		{ "beat-late", SEVERITY_WARNING },	   { "peer-dead", SEVERITY_INFO },
-		{ "feed-gap", SEVERITY_INFO },		   { "symbols-missing", SEVERITY_INFO },
+		{ "missed-wakeup", SEVERITY_CRITICAL },
+		{ "bell-not-drained", SEVERITY_CRITICAL },
+		{ "call-cycle", SEVERITY_CRITICAL },
+		{ "call-lost", SEVERITY_CRITICAL },
+		{ "slots-leaked", SEVERITY_CRITICAL },
+		{ "slots-exhausted", SEVERITY_CRITICAL },
+		{ "calls-exhausted", SEVERITY_CRITICAL },
+		{ "hub-corrupted", SEVERITY_CRITICAL },
+		{ "consumer-stalled", SEVERITY_WARNING },
+		{ "peer-stopped", SEVERITY_WARNING },
+		{ "ring-full", SEVERITY_WARNING },
+		{ "in-flight-stuck", SEVERITY_WARNING },
+		{ "beat-late", SEVERITY_WARNING },
+		{ "peer-dead", SEVERITY_INFO },
+		{ "feed-gap", SEVERITY_INFO },
+		{ "symbols-missing", SEVERITY_INFO },
 		{ "input-partial", SEVERITY_INFO },
 	};
 

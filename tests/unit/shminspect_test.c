@@ -52,7 +52,8 @@ TEST(a_hung_hub_gives_its_verdict_and_status_1)
 
 	T_EQ(t.status, 1);
 	T_HAS(t.out, "VERDICT  p2 (peer 2, pid ");
-	T_HAS(t.out, "hangs: asleep for 8.0 s with 1 message waiting; nobody rang its"); /* then it wraps */
+	T_HAS(t.out,
+	      "hangs: asleep for 8.0 s with 1 message waiting; nobody rang its"); /* then it wraps */
 	T_HAS(t.out, "\nINPUT    demo.hub (");
 	T_HAS(t.out, "\n!! F1 missed-wakeup  p2(2) recv ring  since ");
 	T_HAS(t.out, "dwell     2.0 s, by the ages in the file: one moment, no second look");
