@@ -8,7 +8,7 @@
  * is not taken apart but its peers are killed and its file removed.
  */
 #include <errno.h>
-#include <libgen.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/library.h"
 #include "lib/hub/hub_fault.h"
 #include "tests/sut/sut_host.h"
 
@@ -56,23 +57,6 @@ bool sut_pause(struct sut_host *host, unsigned ms)
 
 /* ---- the preloaded library ---------------------------------------------------------------- */
 
-static int find_library(const struct sut_config *c, char *path, size_t size, struct err *err)
-{
-	const char *given = getenv("SHMSCOPE_LIB");
-	FREES char *self = strdup(c->self);
-
-	if (!self)
-		return err_set(err, -ENOMEM, "no memory");
-	if (given)
-		snprintf(path, size, "%s", given);
-	else
-		snprintf(path, size, "%s/../lib/libsigdump.so", dirname(self));
-	if (access(path, R_OK) == 0)
-		return 0;
-	err_set(err, -errno, "%s: cannot be preloaded (%m)", path);
-	return err_next(err, "build it with `make`, or name it in SHMSCOPE_LIB");
-}
-
 static void hand_on(const char *variable, const char *value)
 {
 	if (value)
@@ -84,13 +68,13 @@ static void hand_on(const char *variable, const char *value)
 static int preload(const struct sut_config *c, char **argv, struct err *err)
 {
 	static const char mark[] = "HUBDEMO_PRELOADED";
-	char path[5000];
+	char path[PATH_MAX];
 
 	if (getenv(mark)) {
 		unsetenv(mark);
 		return 0;
 	}
-	const int r = find_library(c, path, sizeof(path), err);
+	const int r = library_find(path, sizeof(path), err);
 	if (r)
 		return r;
 	const char *already = getenv("LD_PRELOAD");
@@ -144,8 +128,12 @@ static void peer_changed(struct shmhub *hub, unsigned peer, unsigned state, void
 
 	(void)hub;
 	link->dead = state == SHMHUB_PEER_GONE;
-	if (!link->dead || link->leaving || host->stopping)
+	if (!link->dead || host->stopping)
 		return;
+	if (link->leaving > 0) { /* told late, perhaps: its successor may be there already */
+		link->leaving--;
+		return;
+	}
 	link->unclean = true;
 	say_died(host, link);
 }
@@ -381,13 +369,12 @@ static int restart_one(struct sut_host *host, struct err *err)
 	if (link->faulty)
 		return 0;
 	sut_link_close(link);
-	link->leaving = true;
+	link->leaving++;
 	int r = shmhub_stop(host->hub, link->id, GRACE_MS);
 	if (!r)
 		r = spawn(host, link->id, err);
 	else
 		err_set(err, r, "%s(%u): cannot be stopped (%s)", link->name, link->id, strerror(-r));
-	link->leaving = false;
 	if (!r)
 		r = greet(host, link->id, err);
 	if (!r)

@@ -34,7 +34,7 @@ struct sut_link {
 	struct sut_window window; /* numbers that came from it */
 	atomic_bool faulty;       /* target of a fault: calls to it may fail */
 	atomic_bool unclean;      /* died: what was under way then is not accounted for */
-	atomic_bool leaving;      /* ended on purpose */
+	atomic_int leaving;       /* times it was ended on purpose and we were not yet told */
 	atomic_bool dead;         /* not there at the moment */
 	_Atomic uint64_t sent;    /* messages it must have received */
 	_Atomic uint64_t received; /* messages that came from it whole */
