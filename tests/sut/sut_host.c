@@ -35,24 +35,37 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+static void say_why(struct sut_host *host)
+{
+	struct signalfd_siginfo info;
+
+	if (read(host->signal_fd, &info, sizeof(info)) == sizeof(info))
+		fprintf(stderr, "hubdemo: note: signal %u of process %u: the end\n", info.ssi_signo,
+			info.ssi_pid);
+	else
+		fprintf(stderr, "hubdemo: warning: no signal to be read (%m): the end\n");
+	host->told_to_stop = true;
+}
+
 bool sut_pause(struct sut_host *host, unsigned ms)
 {
 	const uint64_t end = now_ns() + ms * UINT64_C(1000000);
 	struct pollfd fd = { .fd = host->signal_fd, .events = POLLIN };
 
-	for (;;) {
+	while (!host->told_to_stop) {
 		const uint64_t now = now_ns();
 		const uint64_t left = now < end ? end - now : 0;
 		const struct timespec t = { (time_t)(left / 1000000000), (long)(left % 1000000000) };
 		const int n = ppoll(&fd, 1, &t, NULL);
 
 		if (n > 0)
-			return true; /* left unread: every later pause ends at once too */
-		if (n == 0)
+			say_why(host);
+		else if (n == 0)
 			return false;
-		if (errno == EINTR)
+		else if (errno == EINTR)
 			sut_count(&host->tally->eintr, 1);
 	}
+	return true;
 }
 
 /* ---- the preloaded library ---------------------------------------------------------------- */

@@ -61,6 +61,7 @@ struct sut_host {
 	unsigned callers;         /* lanes from SUT_LANE_MAIN + 1 on that are in use */
 	struct sut_look look;
 	atomic_bool stopping;
+	bool told_to_stop;        /* by a signal: every later pause ends at once too */
 	atomic_bool no_unpack;    /* a fault holds the largest slots */
 	bool stuck;               /* threads of ours will never return: no orderly end */
 	pthread_mutex_t locked;   /* what SUT_LOCKED needs */
