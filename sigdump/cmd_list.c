@@ -95,6 +95,7 @@ static json_t *json_of(const struct target *t)
 	json_object_set_new(o, "feed", p->feed[0] ? json_string(p->feed) : json_null());
 	json_object_set_new(o, "hubs", json_integer(word(&p->hubs)));
 	json_object_set_new(o, "children", json_integer(word(&p->children)));
+	json_object_set_new(o, "watchdog_ms", json_integer(p->watchdog_ms));
 	json_object_set_new(o, "dumps", json_integer(word(&p->dumps)));
 	json_object_set_new(o, "step", json_string(as_control_step_name(word(&p->step))));
 	json_object_set_new(o, "cpu_us", json_integer((json_int_t)p->cpu_us));
@@ -202,7 +203,7 @@ static void print_dumps(const struct as_control *p)
 static void print_page(const struct target *t)
 {
 	const struct as_control *p = &t->found.page;
-	char signal[AS_SIGNAL_NAME];
+	char signal[AS_SIGNAL_NAME], span[UNITS_TEXT];
 
 	printf("  dumper    ");
 	if (dumper_of(t))
@@ -219,6 +220,11 @@ static void print_page(const struct target *t)
 	printf("  feed      %s\n", p->feed[0] ? p->feed : "none yet: made at the first dump");
 	print_dumps(p);
 	printf("  told      %u hubs, %u children\n", word(&p->hubs), word(&p->children));
+	if (p->watchdog_ms)
+		printf("  watchdog  dumps after %s without progress\n",
+		       units_span(span, (uint64_t)p->watchdog_ms * 1000000));
+	else
+		printf("  watchdog  off\n");
 	printf("  own cost  %.1f ms of CPU time in all dumps\n", (double)p->cpu_us / 1000.0);
 }
 

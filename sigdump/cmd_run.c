@@ -7,14 +7,16 @@
 
 #include "lib/as/as_signal.h"
 #include "lib/base/library.h"
+#include "lib/base/units.h"
 #include "sigdump/cmd.h"
 #include "sigdump/program.h"
 
-enum { OPT_FEED = 1, OPT_SIGNAL, OPT_NO_CHILDREN };
+enum { OPT_FEED = 1, OPT_SIGNAL, OPT_WATCHDOG, OPT_NO_CHILDREN };
 
 static const struct opt options[] = {
 	{ 0, "feed", "DIR", "Output", "directory of the feeds (default: the state directory)", OPT_FEED },
 	{ 0, "signal", "SIG", "Target", "signal that asks for a dump (default USR1), or off", OPT_SIGNAL },
+	{ 0, "watchdog", "DUR", "Target", "dump by itself after DUR without progress (default 5 s), or off", OPT_WATCHDOG },
 	{ 0, "no-children", NULL, "Target", "only this program, not what it starts", OPT_NO_CHILDREN },
 	{ 0, NULL, NULL, NULL, NULL, 0 },
 };
@@ -57,6 +59,25 @@ static size_t sanitizer_first(const char *list)
 	const char *base = name ? name + 1 : list;
 
 	return strncmp(base, "libasan.so", 10) == 0 || strncmp(base, "libtsan.so", 10) == 0 ? n : 0;
+}
+
+/* Between a tenth of a second and an hour; handed on in whole milliseconds. */
+static int set_watchdog(const char *span, struct err *err)
+{
+	char text[32];
+	uint64_t ns;
+
+	if (strcmp(span, "off") == 0) {
+		setenv("SHMSCOPE_WATCHDOG", span, 1);
+		return 0;
+	}
+	const int code = units_parse_span(span, "--watchdog", 100000000, UINT64_C(3600000000000),
+					  &ns, err);
+	if (code)
+		return code;
+	snprintf(text, sizeof(text), "%llums", (unsigned long long)(ns / 1000000));
+	setenv("SHMSCOPE_WATCHDOG", text, 1);
+	return 0;
 }
 
 /* Puts the library in front of what is preloaded already. */
@@ -103,6 +124,8 @@ static int set_option(int id, const char *arg, struct err *err)
 		return set_feed(arg, err);
 	case OPT_SIGNAL:
 		return set_signal(arg, err);
+	case OPT_WATCHDOG:
+		return set_watchdog(arg, err);
 	default:
 		setenv("SHMSCOPE_NO_CHILDREN", "1", 1);
 		return 0;

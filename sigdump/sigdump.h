@@ -28,7 +28,7 @@ extern "C" {
 #endif
 
 enum sigdump_role { SIGDUMP_HOST = 1, SIGDUMP_PEER = 2 };
-enum { SIGDUMP_HUBS = 16, SIGDUMP_CHILDREN = 1024 };
+enum { SIGDUMP_HUBS = 16, SIGDUMP_CHILDREN = 1024, SIGDUMP_BEATS = 64 };
 
 /* A hub (shmhub.h) that this process takes part in. */
 struct sigdump_hub {
@@ -46,6 +46,9 @@ int sigdump_api_hub_add(const struct sigdump_hub *hub);
 int sigdump_api_hub_remove(int32_t fd);
 int sigdump_api_child_add(pid_t pid);
 int sigdump_api_child_remove(pid_t pid);
+int sigdump_api_beat_add(const char *name, uint32_t limit_ms);
+int sigdump_api_beat(int beat, int due);
+int sigdump_api_beat_remove(int beat);
 
 /*
  * Sets `call` to the address of one of these, NULL when the library is not there. Read from the
@@ -130,6 +133,69 @@ static inline int sigdump_child_remove(pid_t pid)
 
 	SIGDUMP_FIND(call, sigdump_api_child_remove);
 	return call ? call(pid) : -ENOSYS;
+}
+
+/*
+ * sigdump_beat_add - register a heartbeat: a loop that can say that it goes on.
+ *
+ *	int beat = sigdump_beat_add("indexer", 0);
+ *	for (;;) {
+ *		sigdump_beat_rest(beat);
+ *		job = queue_wait();
+ *		while (work_on(job))
+ *			sigdump_beat(beat);
+ *	}
+ *
+ * name      at most 47 bytes are kept.
+ * limit_ms  so long it may stay away while it is due, at least 100; 0: as long as the watchdog waits (5 s, see
+ *           sigdump(1)). After that the library writes a dump by itself, once per incident.
+ *
+ * It is due from the first sigdump_beat() on. Returns its number, >= 0; -EINVAL for NULL or "";
+ * -ENOSPC when SIGDUMP_BEATS are registered; -ENOSYS without the library. The calls below take
+ * any number: of one that was refused they say -ENOENT, and do nothing.
+ * A fork child is not its parent: it registers again what it still uses.
+ * Safety: MT-safe. The first call starts the dumper.
+ */
+static inline int sigdump_beat_add(const char *name, uint32_t limit_ms)
+{
+	int (*call)(const char *, uint32_t);
+
+	SIGDUMP_FIND(call, sigdump_api_beat_add);
+	return call ? call(name, limit_ms) : -ENOSYS;
+}
+
+/*
+ * sigdump_beat - it went on; the next beat is due. sigdump_beat_rest - it went on, and now waits
+ * for work: nothing is due until the next sigdump_beat(). A few instructions, no system call.
+ * Return 0, -ENOENT, or -ENOSYS without the library.
+ * Safety: AS-safe; one thread at a time for each heartbeat.
+ */
+static inline int sigdump_beat(int beat)
+{
+	int (*call)(int, int);
+
+	SIGDUMP_FIND(call, sigdump_api_beat);
+	return call ? call(beat, 1) : -ENOSYS;
+}
+
+static inline int sigdump_beat_rest(int beat)
+{
+	int (*call)(int, int);
+
+	SIGDUMP_FIND(call, sigdump_api_beat);
+	return call ? call(beat, 0) : -ENOSYS;
+}
+
+/*
+ * sigdump_beat_remove - the loop has ended. Returns 0, -ENOENT, or -ENOSYS without the library.
+ * Safety: MT-safe.
+ */
+static inline int sigdump_beat_remove(int beat)
+{
+	int (*call)(int);
+
+	SIGDUMP_FIND(call, sigdump_api_beat_remove);
+	return call ? call(beat) : -ENOSYS;
 }
 
 #ifdef __cplusplus

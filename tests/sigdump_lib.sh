@@ -7,6 +7,7 @@
 set -u
 FEED=$TMPDIR/feeds
 export SHMSCOPE_FEED=$FEED
+export SHMSCOPE_WATCHDOG=off # tests count dumps; those of the watchdog have their own
 SIGDUMP=$B/bin/sigdump
 FIXTURE=$B/fixture
 unset LD_PRELOAD
@@ -66,6 +67,14 @@ await_dumps() { # PID N
 		n=$((n + 1))
 		[ $n -lt 1000 ] || fail "process $1: $(dumps_of "$1") dumps instead of $2"
 		sleep 0.01
+	done
+}
+await_record() { # PID JQ-CONDITION: until its feed holds such a record
+	local n=0
+	until [ -n "$(jq -c "select($2)" "$(feed_of "$1")" /dev/null 2>/dev/null | head -n 1)" ]; do
+		n=$((n + 1))
+		[ $n -lt 1000 ] || fail "process $1: no record with $2"
+		sleep 0.02
 	done
 }
 usr1() { # N: until there are N

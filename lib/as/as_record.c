@@ -523,6 +523,42 @@ int as_record_done(struct as_record *r, const struct as_record_done *done)
 	return as_json_flush(j);
 }
 
+static void write_stall(struct as_json *j, const struct as_record_incident *i)
+{
+	if (i->path) {
+		as_json_str(j, "path", i->path);
+		as_json_u64(j, "peer", i->peer);
+	}
+	if (i->dir) {
+		as_json_str(j, "dir", i->dir);
+		as_json_u64(j, "waiting", i->waiting);
+	}
+	if (i->beat)
+		as_json_str(j, "name", i->beat);
+	as_json_u64(j, "at", i->at);
+}
+
+int as_record_incident(struct as_record *r, const struct as_record_incident *i)
+{
+	struct as_json *j = &r->json;
+
+	begin(r, "incident");
+	as_json_u64(j, "n", i->n);
+	as_json_str(j, "state", i->state);
+	as_json_str(j, "what", i->what);
+	if (i->dump)
+		as_json_u64(j, "d", i->dump);
+	else
+		as_json_null(j, "d");
+	as_json_u64(j, "stuck_ms", i->stuck_ms);
+	as_json_u64(j, "since_us", i->since_us);
+	if (i->path || i->beat)
+		write_stall(j, i);
+	as_json_u64(j, "mono_us", as_record_now_us());
+	end(r);
+	return as_json_flush(j);
+}
+
 void as_record_end(struct as_json *j, const char *why, int signal)
 {
 	as_json_record(j);

@@ -112,6 +112,26 @@ struct as_record_done {
 /* as_record_done - a dump ends; writes out all lines. Returns 0 or a negative errno. */
 int as_record_done(struct as_record *r, const struct as_record_done *done);
 
+/* Something of this process that went on no more, or goes on again. */
+struct as_record_incident {
+	uint64_t n;       /* number of the incident, from 1 */
+	const char *state; /* "stalled", "progress", "gone" */
+	const char *what; /* "ring", "call", "beat" */
+	uint64_t dump;    /* the dump that shows it; 0: none */
+	uint32_t stuck_ms; /* waited for in vain so far, by the watchdog's own wake-ups */
+	uint64_t since_us; /* when it was first seen where it stands */
+	/* when it stalls; NULL and 0 else */
+	const char *path; /* of the hub */
+	unsigned peer;
+	const char *dir;  /* ring: "recv", "send" */
+	uint64_t at;      /* ring: read so far; call: its id; beat: beats so far */
+	uint64_t waiting; /* ring: messages */
+	const char *beat; /* its name */
+};
+
+/* as_record_incident - one line, written out. Returns 0 or a negative errno. */
+int as_record_incident(struct as_record *r, const struct as_record_incident *i);
+
 /* as_record_end - the writer stops on purpose; one line, written out. signal 0: none. */
 void as_record_end(struct as_json *j, const char *why, int signal);
 

@@ -413,6 +413,14 @@ int as_ring_read(const struct as_hub *hub, unsigned peer, unsigned dir, union as
 	return 0;
 }
 
+int as_ring_words(const struct as_hub *hub, unsigned peer, unsigned dir, struct hub_ring *words)
+{
+	struct ring_place at;
+	const int r = find_ring(hub, peer, dir, &at);
+
+	return r ? r : read_words(hub, &at, words);
+}
+
 int as_ring_find(const struct as_hub *hub, unsigned peer, unsigned dir, union as_ring_space *space,
 		 uint32_t slot, uint32_t call, struct as_message *found)
 {

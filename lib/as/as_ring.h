@@ -119,6 +119,12 @@ int as_ring_read(const struct as_hub *hub, unsigned peer, unsigned dir,
 		 union as_ring_space *space, struct as_ring *ring);
 
 /*
+ * as_ring_words - only the words of a ring, tail read before head: two small reads.
+ * Returns as as_ring_read().
+ */
+int as_ring_words(const struct as_hub *hub, unsigned peer, unsigned dir, struct hub_ring *words);
+
+/*
  * as_ring_find - the first message that waits in a ring and belongs to slot reference `slot`,
  * or (slot HUB_NO_SLOT) to call `call`.
  * Returns 1 with *found set; 0 when none does; negative as as_ring_read().

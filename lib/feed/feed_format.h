@@ -82,6 +82,13 @@
  *   (true: the request was passed on), reason (null, or why not)
  * done    d, mono_us, threads (seen), captured (with a stack), disturbed, us (duration), timeout
  *   (true: the deadline ended it)
+ * incident  the watchdog's, between dumps: n (1.. within the image), state ("stalled": it goes on
+ *   no more; later "progress": it did; or "gone": its peer, hub or registration is), what ("ring",
+ *   "call", "beat"), d (the dump that shows it, or null), stuck_ms (how long it was watched without
+ *   progress, by the watchdog's own wake-ups: less than the clock says where the process was stopped
+ *   or starved), since_us (when it was first seen there), mono_us. With "stalled" also: path, peer
+ *   (ring, call: of the hub; the peer whose ring it is, or that was called), dir and waiting (ring),
+ *   name (beat), at (ring: position read up to; call: its id; beat: beats so far)
  * end     the writer stopped on purpose: why ("exit", "exec", "signal"), signal, mono_us
  *
  * lib/feed/feed.schema.json says the same to a validator; feed.5 to people.

@@ -10,10 +10,13 @@
  * What `sigdump run` (or whoever started the program) asked for, by environment variables:
  *	SHMSCOPE_FEED         directory of the feeds
  *	SHMSCOPE_SIGNAL       the dump signal ("USR1", "RTMIN+3", "off")
+ *	SHMSCOPE_WATCHDOG     no progress for so long is an incident ("5s", "500ms", "off")
  *	SHMSCOPE_NO_CHILDREN  what this process starts shall not have the library
  * What cannot be understood counts as not given: `sigdump run` checks its options, and
  * `sigdump status` shows what is in force.
  */
+
+enum { WATCHDOG_MS = 5000, WATCHDOG_MIN_MS = 100, WATCHDOG_MAX_MS = 3600000 };
 
 /* Value of a variable; NULL when it is not there. environ may not be set up this early. */
 static char *value_of(char **env, const char *name)
@@ -86,6 +89,35 @@ static void read_signal(char **env)
 	dump_state.poke = dump_state.signal == 57 ? 56 : 57;
 }
 
+/* "5", "5s", "500ms", "2m", "1h" in milliseconds; 0 for anything else. */
+static uint32_t parse_span(const char *text)
+{
+	static const struct {
+		const char *unit;
+		uint32_t ms;
+	} units[] = { { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
+	uint32_t n = 0;
+
+	for (; *text >= '0' && *text <= '9' && n < 100000000; text++)
+		n = n * 10 + (uint32_t)(*text - '0');
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strcmp(text, units[i].unit) == 0 && n <= WATCHDOG_MAX_MS / units[i].ms)
+			return n * units[i].ms;
+	return 0;
+}
+
+static void read_watchdog(char **env)
+{
+	const char *given = value_of(env, "SHMSCOPE_WATCHDOG");
+	const uint32_t ms = given ? parse_span(given) : 0;
+
+	dump_state.watchdog_ms = WATCHDOG_MS;
+	if (given && strcmp(given, "off") == 0)
+		dump_state.watchdog_ms = 0;
+	else if (ms >= WATCHDOG_MIN_MS)
+		dump_state.watchdog_ms = ms;
+}
+
 /* Takes our own entry out of LD_PRELOAD, in place: what is exec'd from here on has not got it. */
 static void forget_preload(char **env)
 {
@@ -131,6 +163,7 @@ void pl_options_read(char **env)
 	dump_state.boot = read_boot();
 	read_dir(env);
 	read_signal(env);
+	read_watchdog(env);
 	if (alone && *alone && strcmp(alone, "0") != 0)
 		forget_preload(env);
 }

@@ -359,7 +359,7 @@ static void ask_threads(struct run *run)
 
 static void write_dump(struct run *run)
 {
-	static const char *const why[] = { "signal", "control" };
+	static const char *const why[] = { "signal", "control", "watchdog" };
 	struct as_record *r = &work->record;
 
 	run->from = r->json.written + r->json.len;
@@ -456,6 +456,24 @@ void dump_run(const struct dump_request *request)
 		/* relaxed: as above */
 	} while (atomic_load_explicit(&dump_live->again, memory_order_relaxed));
 	dump_unlock();
+}
+
+uint64_t dump_number(void)
+{
+	return work && work->image == dump_state.image ? work->record.dump : 0;
+}
+
+int dump_incident(const struct as_record_incident *incident)
+{
+	if (!work || !dump_lock())
+		return -EBUSY;
+	prepare();
+	work->record.json.error = 0;
+	int err = open_feed();
+	if (!err)
+		err = as_record_incident(&work->record, incident);
+	dump_unlock();
+	return err;
 }
 
 void dump_retire(void)

@@ -16,9 +16,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/as/as_record.h"
 #include "sigdump/preload/as/dump_running.h"
 
-enum dump_why { DUMP_WHY_SIGNAL, DUMP_WHY_CONTROL };
+enum dump_why { DUMP_WHY_SIGNAL, DUMP_WHY_CONTROL, DUMP_WHY_WATCHDOG };
 
 struct dump_request {
 	enum dump_why why;
@@ -42,6 +43,16 @@ int dump_reserve(void);
  * Safety: AS-safe; bounded by the deadline, but for system calls that hang in the kernel.
  */
 void dump_run(const struct dump_request *request);
+
+/* dump_number - of the last dump in the feed, 0: none yet. Safety: AS-safe, the dumper only. */
+uint64_t dump_number(void);
+
+/*
+ * dump_incident - say in the feed that something stands still, or goes on again.
+ * Returns 0; -EBUSY while a dump is being written; or a negative errno.
+ * Safety: as dump_run(), the dumper only.
+ */
+int dump_incident(const struct as_record_incident *incident);
 
 /* dump_retire - let go of what belongs to the dumper's table of descriptors, at its end. */
 void dump_retire(void);

@@ -56,6 +56,7 @@ static void fill_spare(void)
 	p->boot = dump_state.boot;
 	p->signal = (uint32_t)dump_state.signal;
 	p->deadline_ms = dump_state.deadline_ms;
+	p->watchdog_ms = dump_state.watchdog_ms;
 	memcpy(p->writer, SHMSCOPE_VERSION, sizeof(SHMSCOPE_VERSION));
 	memcpy(p->name, dump_state.name, sizeof(p->name));
 	/* relaxed: nobody can see this page yet */
@@ -79,6 +80,10 @@ bool dump_state_adopt(void)
 	for (size_t i = 0; i < SIGDUMP_HUBS; i++)
 		/* relaxed: one thread, and no dumper */
 		atomic_store_explicit(&dump_state.hub[i].state, DUMP_HUB_FREE, memory_order_relaxed);
+	for (size_t i = 0; i < SIGDUMP_BEATS; i++)
+		/* relaxed: as above */
+		atomic_store_explicit(&dump_state.beat[i].state, DUMP_BEAT_FREE,
+				      memory_order_relaxed);
 	for (size_t i = 0; i < SIGDUMP_CHILDREN; i++)
 		/* relaxed: as above */
 		atomic_store_explicit(&dump_state.child[i], 0, memory_order_relaxed);

@@ -20,6 +20,7 @@
  *   L6     live->busy      dump_unlock         dump_lock             one dump at a time
  *   L7     hub->state      pl_api, dumper      dumper, pl_api        the entry is complete
  *   L8     live->lock      dumper_unlock       dumper_lock           one start or stop at a time
+ *   L12    beat->state     pl_beat             dumper, pl_beat       the entry is complete
  *   L9     live->retire    dumper_stop         the dumper            it ends before more work
  */
 #ifndef SHMSCOPE_PRELOAD_DUMP_STATE_H
@@ -60,6 +61,18 @@ struct dump_hub {
 	char path[256];
 };
 
+/*
+ * A registered heartbeat. free -> filling -> used -> free, by the program. `beats` is the number
+ * of beats in its upper bits; bit 0 says that another one is due.
+ */
+struct dump_beat {
+	_Atomic uint32_t state; /* L12: enum dump_beat_state */
+	uint32_t limit_ms;      /* 0: the watchdog's */
+	_Atomic uint64_t beats;
+	char name[AS_CONTROL_TEXT];
+};
+enum dump_beat_state { DUMP_BEAT_FREE = 0, DUMP_BEAT_FILLING, DUMP_BEAT_USED };
+
 /* Zero in every fork child. */
 struct dump_live {
 	_Atomic uint32_t alive;  /* L1 */
@@ -86,6 +99,7 @@ struct dump_state {
 	int poke;            /* the internal real-time signal, only ever sent to single threads */
 	uint64_t handler;    /* dump_signal_handler() as the kernel knows it */
 	uint32_t deadline_ms;
+	uint32_t watchdog_ms; /* no progress for so long is an incident; 0: off */
 	uint64_t boot;
 	char dir[DUMP_PATH]; /* where feeds go; "" asks for the default at the first dump */
 	bool dir_given;      /* by the user: no other is tried */
@@ -98,6 +112,7 @@ struct dump_state {
 	struct as_control *page;  /* mapped from a memfd, or `spare` */
 	struct as_control spare;
 	struct dump_hub hub[SIGDUMP_HUBS];
+	struct dump_beat beat[SIGDUMP_BEATS];
 	_Atomic int32_t child[SIGDUMP_CHILDREN]; /* pid, 0 free */
 	char name[AS_CONTROL_TEXT]; /* what the program calls itself; "": it has not said */
 };

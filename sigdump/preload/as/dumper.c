@@ -13,6 +13,7 @@
 #include "sigdump/preload/as/dump_hub.h"
 #include "sigdump/preload/as/dump_signal.h"
 #include "sigdump/preload/as/dump_state.h"
+#include "sigdump/preload/as/dump_watch.h"
 #include "sigdump/preload/as/dumper.h"
 
 enum { STACK = 96 * 1024, TLS = 8192, GUARD = 4096 };
@@ -257,16 +258,19 @@ static void dumper_main(void *arg)
 	net = atomic_load_explicit(&dump_live->net, memory_order_relaxed);
 	announce();
 	dump_hub_reopen_all();
+	dump_watch_begin();
 	say_ready(1);
 	while (!shall_end()) {
+		struct timespec nap;
 		struct pollfd on[2] = { { fds.signal, POLLIN, 0 }, { fds.bell[0], POLLIN, 0 } };
 
-		as_sys_poll(on, 2, NULL);
+		as_sys_poll(on, 2, dump_watch_nap(&nap));
 		follow_owner();
 		dump_hub_open_wanted();
 		take_all_signals();
 		look_at_net(&net);
 		look_at_page();
+		dump_watch_look();
 	}
 	/* relaxed: a question that comes now finds nobody, and its asker waits in vain for a moment */
 	atomic_store_explicit(&dump_state.page->dumper, 0, memory_order_relaxed);
