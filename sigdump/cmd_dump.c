@@ -81,8 +81,7 @@ static void note_outside(const struct asking *a, const struct target *t)
 		err_set(&err, 0, "pid %d (%s): the library is not loaded, SIGUSR1 would %s; not sent, "
 			"looked at from outside", (int)t->pid, t->name,
 			deadly ? "kill it" : "be the program's own");
-		err_next(&err, "for heap sites and automatic dumps: `sigdump attach -p %d`, or restart "
-			 "it with `sigdump run -- %s ...`", (int)t->pid, t->name);
+		err_next(&err, "to be asked by kill -USR1, start it with `sigdump run -- %s ...`", t->name);
 	}
 	note(a, &err);
 }
@@ -111,10 +110,17 @@ static void look_from_outside(struct asking *a, const struct target *t)
 	char path[512];
 	struct err err;
 
-	note_outside(a, t);
+	if (!target_has_stacks(t, &err)) {
+		fail(a, &err, CMD_NO_TARGET);
+		return;
+	}
+	/* what its family brought in is not worth a note each: the page itself says how it was seen */
+	if (!t->child)
+		note_outside(a, t);
 	CLOSES int fd = open_record(a, t, path, sizeof(path), &err);
 	if (fd < 0 || outside_look(t, a->family, a->o->read_only, fd, &r, &err)) {
-		fail(a, &err, CMD_NO_TARGET);
+		if (!t->child || err.code != -ESRCH)
+			fail(a, &err, CMD_NO_TARGET);
 		return;
 	}
 	if (add_answer(a, path, 0, (uint64_t)lseek(fd, 0, SEEK_END), a->o->record ? -1 : fd) &&
@@ -148,19 +154,25 @@ static void add_and_ask(struct asking *a, pid_t pid)
 		fail(a, &err, code == -ESTALE ? CMD_NO_ANSWER : CMD_NO_TARGET);
 }
 
-/* Those whom its dumper has told: they answer by themselves, and are waited for as well. */
+/*
+ * Those whom its dumper has told answer by themselves, and are waited for as well. The others have
+ * nobody who could: they are looked at from here. Who ended meanwhile is not missed.
+ */
 static void add_child(struct asking *a, const char *line)
 {
 	json_t *rec = json_loads(line, 0, NULL);
+	const bool told = json_is_true(json_object_get(rec, "told"));
+	const pid_t pid = (pid_t)json_integer_value(json_object_get(rec, "pid"));
 	struct err err;
+	struct target *t = pid > 0 ? targets_add(&a->all, pid, &err) : NULL;
 
-	if (json_is_true(json_object_get(rec, "told"))) {
-		const pid_t pid = (pid_t)json_integer_value(json_object_get(rec, "pid"));
-		struct target *t = targets_add(&a->all, pid, &err);
-		if (t)
-			t->told = true;
-	}
 	json_decref(rec);
+	if (!t)
+		return;
+	t->told = told;
+	t->child = true;
+	if (!told && t->stat.state != 'Z' && t->stat.state != 'X')
+		look_from_outside(a, t);
 }
 
 static int add_children(struct asking *a, const struct as_control *page, struct err *err)

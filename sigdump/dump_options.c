@@ -66,11 +66,19 @@ static int add_hub(struct dump_options *o, const char *path, struct err *err)
 	struct hub_peer peer;
 	CLOSES int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-	if (fd < 0)
-		return err_set(err, -errno, "%s: cannot be opened (%m)", path);
+	if (fd < 0) {
+		err_set(err, -errno, "%s: cannot be opened (%m)", path);
+		return err_next(err, "`shmtop` without arguments lists the hubs it finds");
+	}
 	int code = as_hub_open(&hub, fd);
-	if (code)
-		return err_set(err, code, "%s: not a hub file of this version", path);
+	if (code) {
+		if (code != -EPROTO) /* a directory, a fifo, ...: content that is none, as well */
+			code = -EBADMSG;
+		err_set(err, code, code == -EPROTO ? "%s: a hub file, but not of this version" :
+						     "%s: not a hub file", path);
+		return err_next(err, code == -EPROTO ? "use the sigdump of the release that its host has" :
+						       "`shmtop` without arguments lists the hubs it finds");
+	}
 	const size_t before = o->pids;
 	if (proc_is_same(hub.header.host_pid, hub.header.host_start))
 		code = add_pid(o, hub.header.host_pid, err);
@@ -116,7 +124,7 @@ static int choose(const char *option, const char *word, const char *const words[
 			return 0;
 		}
 	err_set(err, -EINVAL, "%s %s: none of %s, %s, %s", option, word, words[0], words[1], words[2]);
-	return -EINVAL;
+	return err_next(err, "`sigdump dump --help` lists the options");
 }
 
 static int set_choice(struct dump_options *o, int id, const char *arg, struct err *err)

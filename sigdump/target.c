@@ -63,6 +63,25 @@ bool target_is_stopped(const struct target *t)
 	return t->stat.state == 'T' || t->stat.state == 't';
 }
 
+bool target_has_stacks(const struct target *t, struct err *err)
+{
+	enum { KERNEL_THREAD = 0x00200000 }; /* PF_KTHREAD */
+
+	if (t->stat.state == 'Z' || t->stat.state == 'X') {
+		err_set(err, -ESRCH, "pid %d (%s): has ended (a zombie), its parent has not waited for it",
+			(int)t->pid, t->name);
+		err_next(err, "what the parent does: sigdump dump -p %d", (int)t->stat.ppid);
+		return false;
+	}
+	if (t->stat.flags & KERNEL_THREAD) {
+		err_set(err, -ESRCH, "pid %d (%s): a thread of the kernel, not a program", (int)t->pid,
+			t->name);
+		err_next(err, "its stack, as root: cat /proc/%d/stack", (int)t->pid);
+		return false;
+	}
+	return true;
+}
+
 static int open_link(struct target *t, struct err *err)
 {
 	if (t->is_open)

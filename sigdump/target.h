@@ -26,6 +26,7 @@ struct target {
 	bool is_open;                   /* link can be used */
 	bool asked;                     /* by us, with `ticket` */
 	bool told;                      /* by its parent's dumper */
+	bool child;                     /* not asked for by name: its parent's dumper listed it */
 	uint32_t ticket;
 	bool answered;
 	struct as_control answer;       /* the page when it had answered */
@@ -41,6 +42,12 @@ void target_fini(struct target *t);
 
 /* target_is_stopped - it is stopped or traced: its dumper cannot run. Safety: one-owner. */
 bool target_is_stopped(const struct target *t);
+
+/*
+ * target_has_stacks - false, with err set, for what has none of the user's: a process that has
+ * ended and waits for its parent, a thread of the kernel. Safety: one-owner.
+ */
+bool target_has_stacks(const struct target *t, struct err *err);
 
 /*
  * target_ask - ask its dumper for a dump that carries `family`.

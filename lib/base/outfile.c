@@ -7,6 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static int cannot_write(struct err *err, const char *path, int why)
+{
+	err_set(err, -why, "%s: cannot be written (%s)", path, strerror(why));
+	return err_next(err, "a file in a directory with room that you may write to");
+}
+
 static int open_temporary(struct outfile *out, const char *path, struct err *err)
 {
 	const int n = snprintf(out->temporary, sizeof(out->temporary), "%s.XXXXXX", path);
@@ -15,7 +21,7 @@ static int open_temporary(struct outfile *out, const char *path, struct err *err
 		return err_set(err, -ENAMETOOLONG, "%s: the name is too long", path);
 	const int fd = mkostemp(out->temporary, O_CLOEXEC);
 	if (fd < 0)
-		return err_set(err, -errno, "%s: cannot be written (%m)", path);
+		return cannot_write(err, path, errno);
 	out->stream = fdopen(fd, "w");
 	if (out->stream)
 		return 0;
@@ -41,7 +47,7 @@ int outfile_open(struct outfile *out, const char *path, bool force, struct err *
 	if (!exists || S_ISREG(st.st_mode))
 		return open_temporary(out, path, err);
 	out->stream = fopen(path, "we");
-	return out->stream ? 0 : err_set(err, -errno, "%s: cannot be written (%m)", path);
+	return out->stream ? 0 : cannot_write(err, path, errno);
 }
 
 int outfile_close(struct outfile *out, bool keep, struct err *err)
@@ -52,7 +58,7 @@ int outfile_close(struct outfile *out, bool keep, struct err *err)
 	if (!out->path) {
 		if (!failed || why == EPIPE)
 			return 0;
-		return err_set(err, -why, "stdout: cannot be written (%s)", strerror(why));
+		return cannot_write(err, "stdout", why);
 	}
 	fclose(out->stream);
 	const bool direct = !out->temporary[0];
@@ -63,5 +69,5 @@ int outfile_close(struct outfile *out, bool keep, struct err *err)
 		unlink(out->temporary);
 	if (!keep)
 		return 0;
-	return err_set(err, -code, "%s: cannot be written (%s)", out->path, strerror(code));
+	return cannot_write(err, out->path, code);
 }

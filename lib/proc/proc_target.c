@@ -87,15 +87,20 @@ static int resolve(const char *word, pid_t *pid, struct err *err)
 	*pid = pid_of_entry(word);
 	if (*pid) {
 		snprintf(path, sizeof(path), "/proc/%d", (int)*pid);
-		if (access(path, F_OK))
-			return err_set(err, -ESRCH, "pid %s: no such process", word);
-		return 0;
+		if (access(path, F_OK) == 0)
+			return 0;
+		err_set(err, -ESRCH, "pid %s: no such process", word);
+		err_next(err, "it has ended, or lives in another container; `pgrep -a NAME` finds pids");
+		return -ESRCH;
 	}
 	const int r = find_by_name(word, &found, err);
 	if (r)
 		return r;
-	if (!found.n)
-		return err_set(err, -ESRCH, "%s: no process of this name", word);
+	if (!found.n) {
+		err_set(err, -ESRCH, "%s: no process of this name", word);
+		err_next(err, "the name is its comm or its program; `pgrep -af %s` looks wider", word);
+		return -ESRCH;
+	}
 	if (found.n > 1) {
 		err_set(err, -EINVAL, "%s: %u processes have this name (%s)", word, found.n,
 			found.list);
@@ -113,8 +118,11 @@ int proc_target(const char *list, pid_t *pid, size_t room, size_t *n, struct err
 		char word[NAME_ROOM];
 		pid_t found;
 
-		if (!len || len >= sizeof(word))
-			return err_set(err, -EINVAL, "\"%s\" is not a list of pids or names", list);
+		if (!len || len >= sizeof(word)) {
+			err_set(err, -EINVAL, "\"%s\" is not a list of pids or names", list);
+			err_next(err, "such as 4112 or 4112,4113 or nginx");
+			return -EINVAL;
+		}
 		memcpy(word, list, len);
 		word[len] = '\0';
 		const int r = resolve(word, &found, err);

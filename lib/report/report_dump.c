@@ -192,7 +192,7 @@ static void put_title(const struct paper *p, const struct dump *d)
 		  d->threads, d->threads == 1 ? "" : "s", d->stacks, d->stacks == 1 ? "" : "s",
 		  d->disturbed, d->threads);
 	if (!d->process->library)
-		paper_put(p, "          the library is not in it: looked at from outside\n");
+		paper_put(p, "          looked at from outside, not by a dumper of its own\n");
 }
 
 /* About this process, or about the hub it is the host of: a peer's hang is seen in its rings. */
@@ -309,11 +309,11 @@ static void put_gauges(const struct paper *p, const struct dump *d)
 	char rss[UNITS_TEXT];
 
 	paper_ink(p, INK_BOLD, "%-*s", REPORT_COLUMN, "GAUGES");
-	paper_put(p, "rss %s",
-		  pr->rss_bytes >= 0 ? units_bytes(rss, (uint64_t)pr->rss_bytes) : "-");
+	if (pr->rss_bytes >= 0)
+		paper_put(p, "rss %s  ", units_bytes(rss, (uint64_t)pr->rss_bytes));
 	if (pr->fds >= 0)
-		paper_put(p, "  fds %lld", (long long)pr->fds);
-	paper_put(p, "  threads %zu", d->threads);
+		paper_put(p, "fds %lld  ", (long long)pr->fds);
+	paper_put(p, "threads %zu", d->threads);
 	/* a look from outside that nobody wanted recorded was never more than memory */
 	if (pr->feed && strncmp(pr->feed, "/proc/self/fd/", 14) != 0)
 		paper_put(p, "   |   feed %s", pr->feed);

@@ -20,7 +20,8 @@ expect 2 "sigdump: error: no command given" run
 expect 2 "sigdump: error: --signal KILL: not a signal that can be caught" run --signal KILL -- true
 expect 3 "sigdump: error: pid 4194303: no such process" dump -p 4194303
 expect 3 "sigdump: error: $TMPDIR/no.hub: cannot be opened (No such file or directory)" dump -H "$TMPDIR/no.hub"
-expect 4 "sigdump: error: /bin/sh: not a hub file of this version" dump -H /bin/sh
+expect 4 "sigdump: error: /bin/sh: not a hub file" dump -H /bin/sh
+expect 4 "sigdump: error: $TMPDIR: not a hub file" dump -H "$TMPDIR"
 expect 127 "sigdump: error: no-such-program: not found" run -- no-such-program
 expect 126 "sigdump: error: /etc/passwd: cannot be executed (permission denied)" run -- /etc/passwd
 ${CC:-gcc} -static -o "$TMPDIR/tool" -x c - <<<'int main(void) { return 0; }' || fail "cannot link statically"
@@ -72,6 +73,45 @@ equal "$(count_records 'select(.t=="thread" and .own==false and .captured=="peek
 finish
 # (stopping and continuing may have disturbed it, also without us)
 equal "$status" 0 "asked, listed and stopped"
+
+# children that have no dumper are looked at from here: no page without a stack
+if command -v python3 >/dev/null; then
+	start_program python3 -c '
+import os, sys, threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+r, w = os.pipe()
+if os.fork() == 0:
+    os.close(w)
+    os.read(r, 1)
+    os._exit(0)
+print("ready", flush=True)
+sys.stdin.read()'
+	await_ready
+	"$SIGDUMP" dump -p "$pid" >"$TMPDIR/family" 2>"$TMPDIR/note" || fail "a family"
+	equal "$(grep -c '^sigdump .* pid' "$TMPDIR/family")" 2 "pages of a family"
+	equal "$(grep -c '0 threads' "$TMPDIR/family")" 0 "pages without threads"
+	ok grep -q 'looked at from outside, not by a dumper of its own' "$TMPDIR/family"
+	ok grep -q 'blocked in read from pipe' "$TMPDIR/family"
+	ok test ! -s "$TMPDIR/note"
+	finish
+fi
+
+# a process that has ended; one without any program
+mkfifo "$TMPDIR/zombie"
+bash -c 'sleep 0.5 & echo $! >"$1"; exec sleep 60' - "$TMPDIR/zombie" & pid=$!
+read -r child <"$TMPDIR/zombie"
+for _ in $(seq 200); do
+	grep -q "^State:.*Z" "/proc/$child/status" && break
+	sleep 0.05
+done
+rm "$TMPDIR/zombie"
+expect 3 "sigdump: error: pid $child (sleep): has ended (a zombie), its parent has not waited for it" dump -p "$child"
+kill "$pid"
+wait "$pid" 2>/dev/null
+pid=
+if [ "$(cat /proc/2/comm 2>/dev/null)" = kthreadd ]; then
+	expect 3 "sigdump: error: pid 2 (kthreadd): a thread of the kernel, not a program" dump -p 2
+fi
 
 # a process without the library: from outside, nobody interrupted
 mkfifo "$TMPDIR/in" "$TMPDIR/out"

@@ -103,7 +103,7 @@ TEST(a_dump_of_the_host_shows_the_rings_that_are_not_empty)
 	char *text = dump_of(pool(), BUILD_HOST_PID);
 
 	T_HAS(text, "   hostd (host) pid 4000   2026-11-21 13:00:00.000   1 thread, 0 stacks   0 of 1 "
-		    "disturbed\n          the library is not in it: looked at from outside\n");
+		    "disturbed\n          looked at from outside, not by a dumper of its own\n");
 	T_HAS(text, "RINGS     search(3) recv waiting 7/256 (written 1041, read 1034) bell 0, flag 1\n"
 		    "          7 rings empty\n");
 	free(text);
