@@ -103,8 +103,8 @@ static void look_at_table(const struct scene_hub *hub, const struct table *all,
 	for EACH_PEER(hub, peer)
 		if (peer->p->calls_pending >= h->calls_max / CANDIDATE_NODES)
 			candidate_waits_for(c, NODE_PEER, hub, peer->p->id);
-		describe(out, c, hub->host.name, "any peer", h->calls_pending, h->calls_max,
-			 all->oldest, hub);
+	describe(out, c, hub->host.name, "any peer", h->calls_pending, h->calls_max, all->oldest,
+		 hub);
 }
 
 static void look_at_hub(const struct scene_hub *hub, struct candidates *out)
