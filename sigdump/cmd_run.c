@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/as/as_signal.h"
@@ -45,8 +46,15 @@ static int set_signal(const char *name, struct err *err)
 
 static int set_feed(const char *dir, struct err *err)
 {
+	struct stat st;
+
 	if (!*dir)
 		return err_set(err, -EINVAL, "--feed: an empty path is no directory");
+	/* said now: at the first dump, nobody listens */
+	if (stat(dir, &st) == 0 && !S_ISDIR(st.st_mode)) {
+		err_set(err, -ENOTDIR, "--feed %s: not a directory", dir);
+		return err_next(err, "a directory, also one that is not there yet");
+	}
 	setenv("SHMSCOPE_FEED", dir, 1);
 	return 0;
 }

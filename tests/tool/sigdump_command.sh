@@ -17,6 +17,7 @@ expect 2 "sigdump: error: dmp: no such command" dmp
 expect 2 "sigdump: error: --tiemout: unknown option (did you mean --timeout?)" dump --tiemout 3
 expect 2 "sigdump: error: no target given" dump
 expect 2 "sigdump: error: no command given" run
+expect 2 "sigdump: error: --feed /bin/sh: not a directory" run --feed /bin/sh -- true
 expect 2 "sigdump: error: --signal KILL: not a signal that can be caught" run --signal KILL -- true
 expect 3 "sigdump: error: pid 4194303: no such process" dump -p 4194303
 expect 3 "sigdump: error: $TMPDIR/no.hub: cannot be opened (No such file or directory)" dump -H "$TMPDIR/no.hub"

@@ -38,6 +38,17 @@ equal "$(ls -l /proc/"$pid"/fd | grep -c -e memfd -e "$FEED")" 0 "descriptors of
 finish
 equal "$rest" "eintr=0" "epoll_wait of a plain process"
 
+# ---- a plain process that computes: the cost told is that of the dump, not of the program
+start_program bash -c 'echo ready; for ((i = 0; i < 300000000; i++)); do :; done'
+await_ready
+while [ "$(awk '{ print $14 + $15 }' "/proc/$pid/stat")" -lt 100 ]; do sleep 0.1; done
+usr1 1
+"$SIGDUMP" status -p "$pid" >"$TMPDIR/status"
+ok test "$(awk '/own cost/ { print int($3) }' "$TMPDIR/status")" -lt 500
+rm "$TMPDIR/status"
+kill "$pid"
+finish
+
 # ---- by option another signal; never dumped, no feed
 run_options="--signal RTMIN+3"
 start waits 1

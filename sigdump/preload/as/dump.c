@@ -47,7 +47,8 @@ struct run {
 	const struct dump_request *request;
 	uint64_t family;
 	uint64_t until_ns;
-	uint64_t from; /* where it begins in the feed */
+	uint64_t cpu_ns; /* of this thread when it began; in a plain process that is the program's */
+	uint64_t from;   /* where it begins in the feed */
 	size_t tids;
 	struct as_record_done done;
 };
@@ -399,7 +400,7 @@ static void tell_page(const struct run *run, int error)
 	page->dump_error = error ? error : j->error;
 	page->dump_family = run->family;
 	page->feed_segment = work->feed.segment;
-	page->cpu_us = as_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) / 1000;
+	page->cpu_us += (as_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID) - run->cpu_ns) / 1000;
 	/* relaxed: release D2, or nobody waits */
 	atomic_store_explicit(&page->dumps, (uint32_t)work->record.dump, memory_order_relaxed);
 }
@@ -410,6 +411,7 @@ static void dump_once(const struct dump_request *request)
 			   .family = request->family ? request->family : dump_state_random(),
 			   .until_ns = as_sys_clock_ns(CLOCK_MONOTONIC) +
 				       dump_state.deadline_ms * UINT64_C(1000000),
+			   .cpu_ns = as_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID),
 			   .done = { .began_us = as_record_now_us() } };
 
 	dump_step(AS_STEP_OPEN, 0);
