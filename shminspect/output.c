@@ -115,10 +115,10 @@ static int replace_file(const struct options *o, const char *text, size_t len, s
 		return err_set(err, -errno, "%s: cannot be written (%m)", o->output);
 	int r = fill(fd, text, len);
 
-	/* link() refuses a file that appeared meanwhile; rename() would not */
-	if (!r && (o->force ? rename(temporary, o->output) : link(temporary, o->output)))
-		r = -errno;
-	if (r || !o->force)
+	/* a file that appeared meanwhile is not replaced either, where the filesystem can tell */
+	if (!r && renameat2(AT_FDCWD, temporary, AT_FDCWD, o->output, o->force ? 0 : RENAME_NOREPLACE))
+		r = errno == EINVAL && !rename(temporary, o->output) ? 0 : -errno;
+	if (r)
 		unlink(temporary);
 	errno = -r;
 	return r ? err_set(err, r, "%s: cannot be written (%m)", o->output) : 0;

@@ -130,7 +130,7 @@ static bool was_looked_at(const struct scene *scene, const struct place *place)
 	if (!hub) /* live sources look at all there is: it is gone */
 		return scene->st->sources & STATE_LIVE;
 	if (place->kind == PLACE_HUB)
-		return true;
+		return !hub->h->carried;
 	if (hub->h->damage || (place->kind == PLACE_TABLES && !hub->sees_tables))
 		return false;
 	if (!place->peer)

@@ -23,7 +23,7 @@ static void advise(struct candidates *out, struct candidate *c, const struct sce
 
 static void look_at_header(const struct scene_hub *hub, struct candidates *out)
 {
-	if (!hub->h->damage)
+	if (!hub->h->damage || hub->h->carried)
 		return;
 	struct candidate *c = candidate_of_hub(out, hub, PLACE_HUB, WHAT_HEADER);
 
