@@ -174,9 +174,9 @@ $(B)/tests/unit/as_peek_test: TEST_LIBS = -lunwind-ptrace -lunwind-x86_64 -lunwi
 
 # ---- checks -------------------------------------------------------------------------------
 check: check-layers check-pairs check-as check-model check-tests
-check-layers:
+check-layers: | deps
 	$(Q)scripts/check-layers
-check-pairs:
+check-pairs: | deps
 	$(Q)scripts/check-pairs lib/hub/*.[ch] lib/as/*.[ch] $(wildcard sigdump/preload/*.[ch] sigdump/preload/as/*.[ch])
 check-as: $(sigpath_objs)
 	$(Q)$(if $(SAN),true,scripts/check-as scripts/as-allowed.syms $^)
