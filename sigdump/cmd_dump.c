@@ -71,6 +71,9 @@ static void note_outside(const struct asking *a, const struct target *t)
 	if (t->found.library && target_is_stopped(t)) {
 		err_set(&err, 0, "pid %d (%s): stopped, its dumper cannot run: looked at from outside",
 			(int)t->pid, t->name);
+	} else if (t->found.library && t->hidden) {
+		err_set(&err, 0, "pid %d (%s): it is hidden from its own dumper, which would have to "
+			"interrupt its threads: looked at from outside", (int)t->pid, t->name);
 	} else if (t->found.library) {
 		err_set(&err, 0, "pid %d (%s): one thread and no dumper: looked at from outside",
 			(int)t->pid, t->name);
@@ -133,8 +136,12 @@ static void look_from_outside(struct asking *a, const struct target *t)
 static bool shall_ask(const struct target *t)
 {
 	/* relaxed: a private copy */
-	return t->found.has_page && !target_is_stopped(t) &&
-	       atomic_load_explicit(&t->found.page.dumper, memory_order_relaxed);
+	const bool has_dumper = atomic_load_explicit(&t->found.page.dumper, memory_order_relaxed);
+	/* relaxed: a private copy */
+	const bool has_hub = atomic_load_explicit(&t->found.page.hubs, memory_order_relaxed);
+
+	/* only its dumper knows the state of its hubs; its threads root can read without it */
+	return t->found.has_page && has_dumper && !target_is_stopped(t) && !(t->hidden && !has_hub);
 }
 
 static void add_and_ask(struct asking *a, pid_t pid)

@@ -7,6 +7,7 @@
 #include "lib/as/as_sys.h"
 #include "lib/base/grow.h"
 #include "lib/base/text.h"
+#include "lib/proc/proc_status.h"
 
 enum { MAPS_ROOM = 65536, SLICE_NS = 100000000 };
 
@@ -20,6 +21,17 @@ static int gone(pid_t pid, int code, struct err *err)
 	err_set(err, -ESRCH, "pid %d: no such process", (int)pid);
 	err_next(err, "`sigdump list` shows those that have the library");
 	return -ESRCH;
+}
+
+/* Not dumpable (it gave up root, say): its files in /proc belong to root then. */
+static bool is_hidden(const struct target *t)
+{
+	struct proc_status status;
+	struct stat st;
+
+	/* (its directory there keeps the owner) */
+	return as_sys_fstatat(t->proc_fd, "stat", &st, 0) == 0 && st.st_uid == 0 &&
+	       proc_status(t->pid, t->pid, &status, NULL) == 0 && status.uid != 0;
 }
 
 int target_init(struct target *t, pid_t pid, struct err *err)
@@ -42,6 +54,7 @@ int target_init(struct target *t, pid_t pid, struct err *err)
 		target_fini(t);
 		return code;
 	}
+	t->hidden = is_hidden(t);
 	const char *said = t->found.has_page ? t->found.page.name : "";
 	const char *name = *said ? said : t->stat.comm;
 	text_printable(t->name, sizeof(t->name), name, strlen(name));

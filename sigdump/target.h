@@ -22,6 +22,7 @@ struct target {
 	struct as_proc_stat stat;
 	struct as_control_found found;
 	int find_error;                 /* of as_control_find(), 0 */
+	bool hidden;                    /* the kernel hides it from its own user, and its own dumper */
 	struct as_control_link link;
 	bool is_open;                   /* link can be used */
 	bool asked;                     /* by us, with `ticket` */

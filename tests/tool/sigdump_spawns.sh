@@ -51,8 +51,16 @@ if [ "$(id -u)" = 0 ]; then
 		equal "$(tr -s '\t' ' ' <<<"$line")" "Uid: 65534 65534 65534 65534" "thread $i"
 	done
 	await_ready
+	# it is hidden from itself now: the threads have to be asked, and their calls go on
 	kill -USR1 "$pid"
 	await_dumps "$pid" 1
+	equal "$(select_records 'select(.t=="thread" and .own==false) | [.captured,.disturbed]' "$(feed_of "$pid")" | sort | uniq -c | awk '{ print $1 $2 }')" \
+		'3["signal",true]' "a process that gave up root"
+	equal "$(grep -c "until_eof" <(frames_of "$(feed_of "$pid")"))" 1 "its stack"
+	# root can see it from outside, and interrupts nobody
+	"$SIGDUMP" dump -q -f ndjson -p "$pid" -o "$TMPDIR/outside" || fail "ids: from outside"
+	equal "$(select_records 'select(.t=="thread" and .own==false) | .captured' "$TMPDIR/outside" | sort | uniq -c | awk '{ print $1 $2 }')" \
+		'3"peek"' "the same from outside"
 	finish
 	equal "$status" 0 "ids"
 fi

@@ -32,7 +32,7 @@ struct work {
 	struct dump_feed feed;
 	uint64_t image;   /* whose feed and dictionaries these are */
 	pid_t looker;     /* thread that peek was prepared for; 0: not prepared */
-	pid_t tids[TIDS]; /* negative: was running, to be asked; 0: told */
+	pid_t tids[TIDS]; /* negative: has to be asked; 0: told */
 	struct dump_shot shot[DUMP_SHOTS];
 	char out[OUT];
 	char text[TEXT];
@@ -205,7 +205,18 @@ static void tell_interrupted(struct run *run)
 	tell(run, &(struct as_record_how){ .captured = "signal", .disturbed = true });
 }
 
-/* Looks at the thread at `tids[i]`; one that runs is marked for later. */
+/*
+ * Only the thread itself can tell: it runs, or the kernel hides its registers from us. (It does
+ * where the process has given up root and counts as not dumpable: then also a blocked thread has
+ * to be interrupted, or nothing is known of it.)
+ */
+static bool has_to_be_asked(const struct as_thread *t)
+{
+	return t->captured == AS_CAPTURED_RUNNING ||
+	       (t->captured == AS_CAPTURED_PROC && (t->error == -EACCES || t->error == -EPERM));
+}
+
+/* Looks at the thread at `tids[i]`; one that has to be asked is marked for later. */
 static void look_at_thread(struct run *run, size_t i)
 {
 	struct as_thread *t = &work->thread;
@@ -220,7 +231,7 @@ static void look_at_thread(struct run *run, size_t i)
 		tell(run, &(struct as_record_how){ .own = true,
 						   .captured = "proc",
 						   .reason = "the thread that writes this" });
-	} else if (t->captured == AS_CAPTURED_RUNNING) {
+	} else if (has_to_be_asked(t)) {
 		work->tids[i] = -tid;
 	} else if (t->captured != AS_CAPTURED_GONE) {
 		tell_peeked(run);
@@ -276,7 +287,7 @@ static void ask_running(struct run *run, struct batch *b, size_t at, bool last)
 
 	dump_step(AS_STEP_RUNNING, tid);
 	as_peek_thread(&work->peek, tid, t);
-	if (t->captured != AS_CAPTURED_RUNNING) {
+	if (!has_to_be_asked(t)) {
 		work->tids[at] = 0;
 		if (t->captured != AS_CAPTURED_GONE)
 			tell_peeked(run);
@@ -300,7 +311,7 @@ static void take_running(struct run *run, struct dump_shot *shot, size_t at, boo
 	const bool answered = dump_running_take(shot, until_ns);
 	as_peek_thread(&work->peek, -work->tids[at], t); /* its name and state */
 	if (!answered) {
-		no_answer(run, at, last, "running; it did not answer in time");
+		no_answer(run, at, last, "only it can tell, and it did not answer in time");
 		return;
 	}
 	work->tids[at] = 0;

@@ -52,13 +52,13 @@ struct dump_shot *dump_running_ask(int proc_fd, pid_t tid, const char **reason)
 	struct as_proc_signals sig;
 	struct dump_shot *shot = free_shot();
 
-	*reason = "running; asked threads hold all room for copies";
+	*reason = "only it can tell, and there is no room for its answer";
 	if (!shot)
 		return NULL;
 	*reason = "it ended";
 	if (as_proc_signals(proc_fd, tid, &sig) < 0)
 		return NULL;
-	*reason = "running, with all signals blocked";
+	*reason = "only it can tell, and it has all signals blocked";
 	if (sig.blocked >> (dump_state.poke - 1) & 1)
 		return NULL;
 	const uint32_t ticket = next_ticket(shot);
@@ -71,8 +71,8 @@ struct dump_shot *dump_running_ask(int proc_fd, pid_t tid, const char **reason)
 		return shot;
 	/* relaxed: nobody was asked */
 	atomic_store_explicit(&shot->state, word(ticket, IDLE), memory_order_relaxed);
-	*reason = err == -EBUSY ? "running; the program uses the signal for asking it itself" :
-				  "running; the signal for asking it could not be sent";
+	*reason = err == -EBUSY ? "only it can tell, and the program uses the signal for asking" :
+				  "only it can tell, and it could not be asked";
 	return NULL;
 }
 
