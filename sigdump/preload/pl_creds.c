@@ -12,21 +12,30 @@
  * before and is born again after, with whatever the process has become. A dump that is being
  * written ends early. When it cannot be born again, the process goes on without one.
  */
-static void again(bool stopped)
+bool pl_without_dumper(void)
+{
+	return dumper_stop();
+}
+
+void pl_with_dumper(bool had)
 {
 	const int err = errno;
 
-	if (stopped)
-		dumper_start();
+	if (had && dumper_start() != 0 && pl_keeps()) {
+		/* nobody takes the signal any more: the handler in some thread will */
+		dumper_keep_no_more();
+		if (!dump_thread.blocks)
+			pl_mask_unblock();
+	}
 	errno = err;
 }
 
-#define WITHOUT_DUMPER(call)                  \
-	do {                                  \
-		const bool had = dumper_stop(); \
-		const int r = (call);         \
-		again(had);                   \
-		return r;                     \
+#define WITHOUT_DUMPER(call)                          \
+	do {                                          \
+		const bool had = pl_without_dumper(); \
+		const int r = (call);                 \
+		pl_with_dumper(had);                  \
+		return r;                             \
 	} while (0)
 
 PL_EXPORT int setuid(uid_t uid)

@@ -87,7 +87,8 @@
 	X(setgroups, int, (size_t, const gid_t *))                                              \
 	X(initgroups, int, (const char *, gid_t))                                               \
 	X(unshare, int, (int))                                                                  \
-	X(setns, int, (int, int))
+	X(setns, int, (int, int))                                                               \
+	X(prctl, int, (int, ...))
 
 struct pl_real {
 #define PL_REAL_FIELD(name, type, args) type(*name) args;
@@ -96,7 +97,10 @@ struct pl_real {
 };
 extern __attribute__((visibility("hidden"))) struct pl_real pl_real;
 
-/* pl_real_find - fill pl_real. Safety: start-up (the loader may allocate). */
+/* syscall(), apart because assembly goes through it (pl_seccomp.c). */
+extern __attribute__((visibility("hidden"))) long (*pl_real_syscall)(long nr, ...);
+
+/* pl_real_find - fill both. Safety: start-up (the loader may allocate). */
 void pl_real_find(void);
 
 /* The dump signal's bit is being kept blocked by us. Safety: AS-safe, wait-free. */
@@ -134,5 +138,14 @@ void pl_options_read(char **env);
 
 /* In the child of a fork. Safety: AS-safe. */
 void pl_fork_child(void);
+
+/*
+ * Around a call for which the dumper has to be gone: pl_without_dumper() ends it and returns
+ * whether there was one, which pl_with_dumper() takes: it starts it again, and where that fails
+ * leaves the dump signal to the program's threads. Keeps errno.
+ * Safety: MT-safe, may block. Not from a signal handler.
+ */
+bool pl_without_dumper(void);
+void pl_with_dumper(bool had);
 
 #endif

@@ -10,4 +10,5 @@ void pl_real_find(void)
 	pl_real.name = (type(*) args)(uintptr_t)dlsym(RTLD_NEXT, #name);
 	PL_REAL(PL_REAL_FIND)
 #undef PL_REAL_FIND
+	pl_real_syscall = (long (*)(long, ...))(uintptr_t)dlsym(RTLD_NEXT, "syscall");
 }

@@ -21,6 +21,9 @@
  * until then all of ours it inherited is a handler. A vfork child is its parent's guest and is
  * let alone. exec begins anew, with the signal unblocked before.
  *
+ * A process that puts itself under seccomp (pl_seccomp.c) is left alone from then on: a filter
+ * kills for system calls that it does not know, and ours would be among them.
+ *
  * At start: linked with -z initfirst, so that this runs before any other constructor: no
  * thread exists and no handler of the program is installed. The loader is used here and never
  * again (dlsym() may allocate). All memory a dump needs is mapped here; it is touched when it
@@ -73,5 +76,6 @@ __attribute__((constructor)) static void preload_start(int argc, char **argv, ch
 
 __attribute__((destructor)) static void preload_end(void)
 {
-	dump_end("exit");
+	if (!dump_state.sandboxed)
+		dump_end("exit");
 }

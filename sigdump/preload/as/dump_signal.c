@@ -168,6 +168,8 @@ __attribute__((noinline)) static void call_on(void *stack_top, void (*f)(void *)
 void dump_signal_handler(int sig, siginfo_t *info, void *context)
 {
 	(void)sig;
+	if (dump_state.sandboxed)
+		return;
 	/* in a vfork child this is the parent's memory: let it pass */
 	if (dump_state_adopt()) {
 		/* relaxed: a dumper that ends this very moment leaves the poke unanswered, as a
@@ -188,6 +190,8 @@ void dump_signal_handler(int sig, siginfo_t *info, void *context)
 void dump_signal_poked(int sig, siginfo_t *info, void *context)
 {
 	(void)sig;
+	if (dump_state.sandboxed)
+		return;
 	if (info->si_code != SI_QUEUE || !dump_state_is_ours() || info->si_pid != dump_state.pid)
 		return;
 	if (info->si_value.sival_int == DUMP_POKE_UNBLOCK) {

@@ -108,6 +108,7 @@ struct dump_state {
 	uint64_t start;
 	uint64_t image;
 	bool kept;           /* the parent's live->keeps: a fork child has to unblock */
+	bool sandboxed;      /* seccomp is on, for children too: no system call of ours any more */
 	_Atomic uint32_t owner;   /* L5: enum as_control_signal */
 	struct as_control *page;  /* mapped from a memfd, or `spare` */
 	struct as_control spare;

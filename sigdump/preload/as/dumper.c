@@ -404,7 +404,7 @@ int dumper_start(void)
 {
 	uint64_t mask;
 
-	if (!dump_state_adopt())
+	if (dump_state.sandboxed || !dump_state_adopt())
 		return -ENOSYS;
 	/* acquire L3: a started dumper is a ready one */
 	if (atomic_load_explicit(&dump_live->tid, memory_order_acquire))
@@ -463,6 +463,12 @@ void dumper_poke(void)
 	as_sys_rt_tgsigqueueinfo(dump_state.pid, tid, dump_state.poke, &info);
 }
 
+void dumper_keep_no_more(void)
+{
+	/* release L2: threads that look from now on leave their masks alone */
+	atomic_store_explicit(&dump_live->keeps, 0, memory_order_release);
+}
+
 void dumper_step_aside(bool unblock_others)
 {
 	/* relaxed: the poke orders what the dumper has to see */
@@ -473,7 +479,6 @@ void dumper_step_aside(bool unblock_others)
 	/* relaxed: for display */
 	atomic_store_explicit(&dump_state.page->signal_owner, AS_CONTROL_SIGNAL_PROGRAM,
 			      memory_order_relaxed);
-	/* release L2: threads that look from now on leave their masks alone */
-	atomic_store_explicit(&dump_live->keeps, 0, memory_order_release);
+	dumper_keep_no_more();
 	dumper_poke();
 }

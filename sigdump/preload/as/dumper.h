@@ -48,6 +48,12 @@ int dumper_start(void);
 bool dumper_stop(void);
 
 /*
+ * dumper_keep_no_more - there is no dumper any more: threads shall not keep the dump signal blocked.
+ * Safety: AS-safe, MT-safe, wait-free.
+ */
+void dumper_keep_no_more(void);
+
+/*
  * dumper_poke - make the dumper look at dump_live and dump_state.
  * Safety: AS-safe, MT-safe, wait-free.
  */
