@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/outfile.h"
 #include "lib/base/units.h"
 #include "lib/report/report.h"
 #include "lib/state/source.h"
@@ -302,7 +303,7 @@ static void end(struct inspection *in)
 	sym_destroy(in->symbols); /* last: frames of the state point into it */
 }
 
-int main(int argc, char **argv)
+static int run_tool(int argc, char **argv)
 {
 	struct inspection in = { .began_us = now_us() };
 	struct err err = { 0 };
@@ -316,4 +317,10 @@ int main(int argc, char **argv)
 	r = in.options.explain ? explain(&in.options, &err) : inspect(&in, &err);
 	end(&in);
 	return r;
+}
+
+int main(int argc, char **argv)
+{
+	outfile_std_begin();
+	return outfile_std_end("shminspect", run_tool(argc, argv));
 }

@@ -392,7 +392,7 @@ static enum exit_code run(struct ui *ui, const struct options *o, bool is_batch)
 	return run_screen(ui, o);
 }
 
-int main(int argc, char **argv)
+static int run_tool(int argc, char **argv)
 {
 	struct options o;
 	struct target target;
@@ -424,4 +424,10 @@ int main(int argc, char **argv)
 	ui_fini(&ui);
 	session_close(&session);
 	return status;
+}
+
+int main(int argc, char **argv)
+{
+	outfile_std_begin();
+	return outfile_std_end("shmtop", run_tool(argc, argv));
 }

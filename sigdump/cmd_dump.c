@@ -277,7 +277,7 @@ static void print_answers(struct asking *a)
 	if (code)
 		fail(a, &err, CMD_BAD_INPUT);
 	if (outfile_close(&out, !code, &err))
-		fail(a, &err, CMD_NO_ANSWER);
+		fail(a, &err, CMD_NO_TARGET);
 }
 
 static void note_feeds(const struct asking *a)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/outfile.h"
 #include "sigdump/cmd.h"
 
 static const struct opt no_options[] = { { 0, NULL, NULL, NULL, NULL, 0 } };
@@ -71,7 +72,7 @@ static int without_command(int argc, char **argv)
 	return cmd_fail(&err, CMD_USAGE);
 }
 
-int main(int argc, char **argv)
+static int run_tool(int argc, char **argv)
 {
 	struct err err;
 
@@ -83,4 +84,10 @@ int main(int argc, char **argv)
 	err_set(&err, -EINVAL, "%s: no such command", argv[1]);
 	err_next(&err, "one of run, dump, list, status; `sigdump --help` explains them");
 	return cmd_fail(&err, CMD_USAGE);
+}
+
+int main(int argc, char **argv)
+{
+	outfile_std_begin();
+	return outfile_std_end("sigdump", run_tool(argc, argv));
 }

@@ -71,3 +71,23 @@ int outfile_close(struct outfile *out, bool keep, struct err *err)
 		return 0;
 	return cannot_write(err, out->path, code);
 }
+
+void outfile_std_begin(void)
+{
+	/* the other way round, so that using it fails as it does when it is closed */
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", (fd ? O_RDONLY : O_WRONLY) | O_CLOEXEC) != fd)
+			break;
+}
+
+int outfile_std_end(const char *tool, int status)
+{
+	struct err err;
+
+	errno = 0;
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE || status)
+		return status;
+	cannot_write(&err, "stdout", errno ? errno : EIO);
+	err_print(stderr, tool, "error", &err);
+	return 3;
+}

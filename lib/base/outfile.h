@@ -38,4 +38,17 @@ int outfile_open(struct outfile *out, const char *path, bool force, struct err *
  */
 int outfile_close(struct outfile *out, bool keep, struct err *err);
 
+/*
+ * outfile_std_begin - first of all in main(): descriptors 0 to 2 that are closed are taken, so
+ * that no file of ours is opened there and written to as if it were the terminal. What is started
+ * by exec finds them closed as before. Safety: one-owner.
+ */
+void outfile_std_begin(void);
+
+/*
+ * outfile_std_end - last of all: what was printed and could not be written is an error as well.
+ * Returns `status`, or 3, having said so, when that was 0. Safety: one-owner.
+ */
+int outfile_std_end(const char *tool, int status);
+
 #endif
