@@ -20,6 +20,7 @@
 #define SIGDUMP_H
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,6 +30,7 @@ extern "C" {
 
 enum sigdump_role { SIGDUMP_HOST = 1, SIGDUMP_PEER = 2 };
 enum { SIGDUMP_HUBS = 16, SIGDUMP_CHILDREN = 1024, SIGDUMP_BEATS = 64 };
+enum { SIGDUMP_GAUGES = 64, SIGDUMP_DIAGS = 16 };
 
 /* A hub (shmhub.h) that this process takes part in. */
 struct sigdump_hub {
@@ -49,6 +51,12 @@ int sigdump_api_child_remove(pid_t pid);
 int sigdump_api_beat_add(const char *name, uint32_t limit_ms);
 int sigdump_api_beat(int beat, int due);
 int sigdump_api_beat_remove(int beat);
+int sigdump_api_gauge_add(const char *name, uint64_t limit);
+int sigdump_api_gauge(int gauge, uint64_t value);
+int sigdump_api_gauge_remove(int gauge);
+int sigdump_api_diag_add(const char *name, void (*say)(void *, char *, size_t), void *arg);
+int sigdump_api_diag_remove(int diag);
+int sigdump_api_dump(void);
 
 /*
  * Sets `call` to the address of one of these, NULL when the library is not there. Read from the
@@ -196,6 +204,97 @@ static inline int sigdump_beat_remove(int beat)
 
 	SIGDUMP_FIND(call, sigdump_api_beat_remove);
 	return call ? call(beat) : -ENOSYS;
+}
+
+/*
+ * sigdump_gauge_add - register a number that dumps shall hold (bytes in a cache, jobs queued).
+ * limit  what it should not exceed, for the reader; 0: there is none.
+ * Returns its number, >= 0; -EINVAL; -ENOSPC when SIGDUMP_GAUGES are registered; -ENOSYS without
+ * the library. The calls below take any number, as those of heartbeats do.
+ * Safety: MT-safe.
+ */
+static inline int sigdump_gauge_add(const char *name, uint64_t limit)
+{
+	int (*call)(const char *, uint64_t);
+
+	SIGDUMP_FIND(call, sigdump_api_gauge_add);
+	return call ? call(name, limit) : -ENOSYS;
+}
+
+/*
+ * sigdump_gauge - it is `value` now; sigdump_gauge_remove - it is no more.
+ * Return 0, -ENOENT, or -ENOSYS without the library.
+ * Safety: sigdump_gauge() AS-safe, MT-safe, wait-free; the other MT-safe.
+ */
+static inline int sigdump_gauge(int gauge, uint64_t value)
+{
+	int (*call)(int, uint64_t);
+
+	SIGDUMP_FIND(call, sigdump_api_gauge);
+	return call ? call(gauge, value) : -ENOSYS;
+}
+
+static inline int sigdump_gauge_remove(int gauge)
+{
+	int (*call)(int);
+
+	SIGDUMP_FIND(call, sigdump_api_gauge_remove);
+	return call ? call(gauge) : -ENOSYS;
+}
+
+/*
+ * sigdump_diag_add - register a function that dumps shall ask: it writes a text about the
+ * program's own state, with a NUL at its end, into room[0..room).
+ *
+ * It is called in a thread of its own (named "sigdump-diag", started by the first registration,
+ * all signals blocked), so it may lock, allocate and print. Neither a signal handler nor the
+ * dumper runs it: whatever it does, the dump goes on. Each dump waits half a second for it,
+ * after threads and transport were written; when a lock that it wants is part of the hang, the
+ * dump says that it did not return, and shows its stack. Nothing else is asked until it returns.
+ *
+ * That thread is one of the program: with it a process that started none is no longer single
+ * threaded, and leaving main by pthread_exit does not end it.
+ *
+ * say, arg  kept until sigdump_diag_remove().
+ * Returns its number, >= 0; -EINVAL; -ENOSPC when SIGDUMP_DIAGS are registered; -EAGAIN when the
+ * thread cannot be started; -ENOSYS without the library.
+ * Safety: MT-safe. The first call starts the dumper.
+ */
+static inline int sigdump_diag_add(const char *name,
+				   void (*say)(void *arg, char *text, size_t room), void *arg)
+{
+	int (*call)(const char *, void (*)(void *, char *, size_t), void *);
+
+	SIGDUMP_FIND(call, sigdump_api_diag_add);
+	return call ? call(name, say, arg) : -ENOSYS;
+}
+
+/*
+ * sigdump_diag_remove - ask it no more. Waits for a call of it that is running, so `arg` may be
+ * freed afterwards (called from inside it, it does not wait).
+ * Returns 0, -ENOENT, or -ENOSYS without the library.
+ * Safety: MT-safe; not while holding a lock that the function takes.
+ */
+static inline int sigdump_diag_remove(int diag)
+{
+	int (*call)(int);
+
+	SIGDUMP_FIND(call, sigdump_api_diag_remove);
+	return call ? call(diag) : -ENOSYS;
+}
+
+/*
+ * sigdump_dump - write a dump now, and wait until it is in the feed.
+ * Returns 0; -ETIMEDOUT when it takes longer than a dump may; the negative errno of writing it;
+ * -ENOSYS without the library.
+ * Safety: MT-safe; not from a signal handler. The first call starts the dumper.
+ */
+static inline int sigdump_dump(void)
+{
+	int (*call)(void);
+
+	SIGDUMP_FIND(call, sigdump_api_dump);
+	return call ? call() : -ENOSYS;
 }
 
 #ifdef __cplusplus

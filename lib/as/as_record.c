@@ -506,6 +506,37 @@ void as_record_child(struct as_record *r, pid_t pid, const struct as_proc_stat *
 	end(r);
 }
 
+void as_record_gauge(struct as_record *r, const char *name, uint64_t value, uint64_t limit)
+{
+	struct as_json *j = &r->json;
+
+	begin(r, "gauge");
+	as_json_u64(j, "d", r->dump);
+	as_json_str(j, "name", name);
+	as_json_u64(j, "value", value);
+	if (limit)
+		as_json_u64(j, "limit", limit);
+	else
+		as_json_null(j, "limit");
+	end(r);
+}
+
+void as_record_diag(struct as_record *r, const char *name, const char *text, size_t len,
+		    const char *reason)
+{
+	struct as_json *j = &r->json;
+
+	begin(r, "diag");
+	as_json_u64(j, "d", r->dump);
+	as_json_str(j, "name", name);
+	if (text)
+		as_json_mem(j, "text", text, len);
+	else
+		as_json_null(j, "text");
+	as_json_str(j, "reason", reason);
+	end(r);
+}
+
 int as_record_done(struct as_record *r, const struct as_record_done *done)
 {
 	struct as_json *j = &r->json;

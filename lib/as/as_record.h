@@ -103,6 +103,13 @@ void as_record_waits(struct as_record *r, struct as_peek *p, uint64_t until_ns);
 void as_record_child(struct as_record *r, pid_t pid, const struct as_proc_stat *st,
 		     const char *reason);
 
+/* as_record_gauge - a number that the program keeps, of the current dump. limit 0: none. */
+void as_record_gauge(struct as_record *r, const char *name, uint64_t value, uint64_t limit);
+
+/* as_record_diag - what the program says of itself; text NULL: nothing, for that reason. */
+void as_record_diag(struct as_record *r, const char *name, const char *text, size_t len,
+		    const char *reason);
+
 struct as_record_done {
 	uint64_t began_us; /* CLOCK_MONOTONIC */
 	uint32_t threads, captured, disturbed;

@@ -78,6 +78,9 @@
  *   their owner, asked for between two readings of the word; "X": there is no such thread).
  *   Once for each addr and look: at ("0x"), bytes (hex text: memory around the word, from `at`
  *   on), in ([m, "0x.."] as a program counter: the variable's place in its module)
+ * gauge   d, name, value, limit (null: none): a number that the program keeps (sigdump_gauge_add())
+ * diag    d, name, text (null: none), reason (null, or why there is no text): what the program says
+ *   of itself when it is asked (sigdump_diag_add())
  * child   d, pid, start, name, state (letter of /proc when it was asked; "T" is stopped), told
  *   (true: the request was passed on), reason (null, or why not)
  * done    d, mono_us, threads (seen), captured (with a stack), disturbed, us (duration), timeout

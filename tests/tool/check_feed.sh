@@ -21,6 +21,8 @@ cat >"$feed" <<'END'
 {"v":1,"t":"word","d":1,"look":2,"of":4141,"still":false,"mono_us":2004}
 {"v":1,"t":"look","d":1,"look":2,"mono_us":2005}
 {"v":1,"t":"child","d":1,"pid":4200,"start":99,"name":"sh","state":"T","told":false,"reason":"stopped"}
+{"v":1,"t":"gauge","d":1,"name":"cache bytes","value":1000,"limit":null}
+{"v":1,"t":"diag","d":1,"name":"queue","text":"3 jobs","reason":null}
 {"v":1,"t":"done","d":1,"mono_us":2010,"threads":1,"captured":1,"disturbed":0,"us":10,"timeout":false}
 {"v":1,"t":"incident","n":1,"state":"stalled","what":"ring","d":1,"stuck_ms":5000,"since_us":1500,"path":"/dev/shm/demo.hub","peer":3,"dir":"recv","waiting":7,"at":1034,"mono_us":2500}
 {"v":1,"t":"incident","n":1,"state":"progress","what":"ring","d":1,"stuck_ms":9000,"since_us":1500,"mono_us":2900}

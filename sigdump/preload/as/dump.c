@@ -13,6 +13,7 @@
 #include "sigdump/preload/as/dump_feed.h"
 #include "sigdump/preload/as/dump_hub.h"
 #include "sigdump/preload/as/dump_state.h"
+#include "sigdump/preload/as/dump_told.h"
 
 enum {
 	TIDS = 16384,
@@ -157,14 +158,18 @@ static int open_feed(void)
 /* ---- threads ------------------------------------------------------------------------------ */
 
 /* One record; threads of the program are counted. */
-static void tell(struct run *run, const struct as_record_how *how)
+static void tell(struct run *run, const struct as_record_how *told)
 {
 	struct as_thread *t = &work->thread;
+	struct as_record_how how = *told;
 
-	run->done.threads += !how->own;
-	run->done.captured += t->frames != 0;
-	run->done.disturbed += how->disturbed;
-	as_record_thread(&work->record, &work->peek, t, how);
+	/* relaxed: a number on its own */
+	if (t->tid == atomic_load_explicit(&dump_live->diag_tid, memory_order_relaxed))
+		how.own = true;
+	run->done.threads += !how.own;
+	run->done.captured += t->frames && !how.own;
+	run->done.disturbed += how.disturbed;
+	as_record_thread(&work->record, &work->peek, t, &how);
 }
 
 static const char *reason_of(const struct as_thread *t)
@@ -371,7 +376,7 @@ static void ask_threads(struct run *run)
 
 static void write_dump(struct run *run)
 {
-	static const char *const why[] = { "signal", "control", "watchdog" };
+	static const char *const why[] = { "signal", "control", "watchdog", "call" };
 	struct as_record *r = &work->record;
 
 	run->from = r->json.written + r->json.len;
@@ -390,6 +395,7 @@ static void write_dump(struct run *run)
 	dump_step(AS_STEP_LOOK2, 0);
 	dump_hub_look(r, 2, run->until_ns);
 	as_json_flush(&r->json);
+	dump_told_write(r, run->until_ns);
 	dump_step(AS_STEP_CHILDREN, 0);
 	dump_children_tell(r, run->family, work->text, TEXT, run->until_ns);
 	as_record_done(r, &run->done);

@@ -19,7 +19,7 @@
 #include "lib/as/as_record.h"
 #include "sigdump/preload/as/dump_running.h"
 
-enum dump_why { DUMP_WHY_SIGNAL, DUMP_WHY_CONTROL, DUMP_WHY_WATCHDOG };
+enum dump_why { DUMP_WHY_SIGNAL, DUMP_WHY_CONTROL, DUMP_WHY_WATCHDOG, DUMP_WHY_CALL };
 
 struct dump_request {
 	enum dump_why why;

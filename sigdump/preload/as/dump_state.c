@@ -84,6 +84,14 @@ bool dump_state_adopt(void)
 		/* relaxed: as above */
 		atomic_store_explicit(&dump_state.beat[i].state, DUMP_BEAT_FREE,
 				      memory_order_relaxed);
+	for (size_t i = 0; i < SIGDUMP_GAUGES; i++)
+		/* relaxed: as above */
+		atomic_store_explicit(&dump_state.gauge[i].state, DUMP_BEAT_FREE,
+				      memory_order_relaxed);
+	for (size_t i = 0; i < SIGDUMP_DIAGS; i++)
+		/* relaxed: as above */
+		atomic_store_explicit(&dump_state.diag[i].state, DUMP_BEAT_FREE,
+				      memory_order_relaxed);
 	for (size_t i = 0; i < SIGDUMP_CHILDREN; i++)
 		/* relaxed: as above */
 		atomic_store_explicit(&dump_state.child[i], 0, memory_order_relaxed);

@@ -20,7 +20,14 @@
  *   L6     live->busy      dump_unlock         dump_lock             one dump at a time
  *   L7     hub->state      pl_api, dumper      dumper, pl_api        the entry is complete
  *   L8     live->lock      dumper_unlock       dumper_lock           one start or stop at a time
- *   L12    beat->state     pl_beat             dumper, pl_beat       the entry is complete
+ *   L12    beat, gauge,    pl_beat, pl_tell    dumper, pl_*          the entry is complete
+ *          diag ->state
+ *   L13    live->diag_asked   the dumper       the diag thread       it is told which one
+ *   L14    live->diag_done    the diag thread  the dumper            the text is whole
+ *   L15    live->diag_runs, diag->state: seq_cst on both sides: the diag thread says what it is
+ *          about to call, then looks whether it is still registered; who removes it takes it
+ *          away, then looks whether it is being called
+ *   L16    live->called_done  the dumper       sigdump_api_dump      the dump is in the feed
  *   L9     live->retire    dumper_stop         the dumper            it ends before more work
  */
 #ifndef SHMSCOPE_PRELOAD_DUMP_STATE_H
@@ -35,7 +42,7 @@
 #include "lib/as/as_control.h"
 #include "sigdump/sigdump.h"
 
-enum { DUMP_PATH = 448, DUMP_DEADLINE_MS = 5000 };
+enum { DUMP_DIAG_TEXT = 4096, DUMP_PATH = 448, DUMP_DEADLINE_MS = 5000 };
 
 /*
  * A registered hub: free -> filling -> wanted (by the thread that registers) -> open (by the
@@ -73,6 +80,21 @@ struct dump_beat {
 };
 enum dump_beat_state { DUMP_BEAT_FREE = 0, DUMP_BEAT_FILLING, DUMP_BEAT_USED };
 
+/* A registered gauge, a registered callback; states as a heartbeat's. */
+struct dump_gauge {
+	_Atomic uint32_t state; /* L12 */
+	uint64_t limit;
+	_Atomic uint64_t value;
+	char name[AS_CONTROL_TEXT];
+};
+
+struct dump_diag {
+	_Atomic uint32_t state; /* L12, L15 */
+	void (*say)(void *arg, char *text, size_t room);
+	void *arg;
+	char name[AS_CONTROL_TEXT];
+};
+
 /* Zero in every fork child. */
 struct dump_live {
 	_Atomic uint32_t alive;  /* L1 */
@@ -91,6 +113,13 @@ struct dump_live {
 	_Atomic uint32_t main_blocks; /* the first thread blocks it in its own view */
 	_Atomic uint32_t hubs_asked;  /* futex: registrations so far */
 	_Atomic uint32_t hubs_done;   /* futex: seen by the dumper */
+	_Atomic uint32_t called;      /* sigdump_dump() calls so far */
+	_Atomic uint32_t called_done; /* L16: futex: answered */
+	_Atomic int32_t diag_tid;     /* the thread that runs callbacks; -1: being started */
+	_Atomic uint32_t diag_asked;  /* L13: futex: questions to it so far */
+	_Atomic uint32_t diag_done;   /* L14: futex: answered */
+	_Atomic uint32_t diag_runs;   /* L15: futex: callback + 1 that may be running */
+	uint32_t diag_which;          /* the callback that is asked for */
 };
 
 struct dump_state {
@@ -114,6 +143,9 @@ struct dump_state {
 	struct as_control spare;
 	struct dump_hub hub[SIGDUMP_HUBS];
 	struct dump_beat beat[SIGDUMP_BEATS];
+	struct dump_gauge gauge[SIGDUMP_GAUGES];
+	struct dump_diag diag[SIGDUMP_DIAGS];
+	char diag_text[DUMP_DIAG_TEXT];
 	_Atomic int32_t child[SIGDUMP_CHILDREN]; /* pid, 0 free */
 	char name[AS_CONTROL_TEXT]; /* what the program calls itself; "": it has not said */
 };

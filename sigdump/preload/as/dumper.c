@@ -239,6 +239,21 @@ static void look_at_page(void)
 	as_sys_futex(&page->answered, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
+/* sigdump_dump(): one dump answers all calls before it. */
+static void look_at_calls(void)
+{
+	/* relaxed: the poke orders it */
+	const uint32_t called = atomic_load_explicit(&dump_live->called, memory_order_relaxed);
+
+	/* relaxed: only the dumper writes it */
+	if (called == atomic_load_explicit(&dump_live->called_done, memory_order_relaxed))
+		return;
+	dump_run(&(struct dump_request){ .why = DUMP_WHY_CALL, .sender = dump_state.pid });
+	/* release L16: the dump is in the feed, its error in the page */
+	atomic_store_explicit(&dump_live->called_done, called, memory_order_release);
+	as_sys_futex(&dump_live->called_done, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
 static bool shall_end(void)
 {
 	/* acquire L9: pairs with dumper_stop() */
@@ -270,6 +285,7 @@ static void dumper_main(void *arg)
 		take_all_signals();
 		look_at_net(&net);
 		look_at_page();
+		look_at_calls();
 		dump_watch_look();
 	}
 	/* relaxed: a question that comes now finds nobody, and its asker waits in vain for a moment */
