@@ -253,6 +253,7 @@ static void write_peer(struct as_record *r, const struct as_record_hub_view *v,
 	as_json_u64(j, "host_flag_ms", word32(&p->host_asleep_ms));
 	as_json_u64(j, "host_tid", word32(&p->host_asleep_tid));
 	write_beat(j, word64(&p->host_beat), "host_beat", "host_beat_method", "host_beat_ms");
+	as_json_u64(j, "host_handler_tid", word32(&p->host_handler_tid));
 	as_json_u64(j, "calls_pending", word32(&p->calls_pending));
 	as_json_u64(j, "slots_held", word32(&p->slots_held));
 	as_json_u64(j, "restarts", p->restarts);

@@ -43,8 +43,8 @@
  *   "gone", "quarantined"), incarnation, exit_status, started_us, died_us, loop_tid,
  *   beat ("asleep", "handler", "running" or null), beat_method, beat_ms,
  *   flag (peer_asleep bits), flag_ms, host_flag, host_flag_ms, host_tid, host_beat,
- *   host_beat_method, host_beat_ms, calls_pending, slots_held, restarts, alloc_failed,
- *   host_alloc_failed, handled
+ *   host_beat_method, host_beat_ms, host_handler_tid (of the thread that host_beat tells of, 0),
+ *   calls_pending, slots_held, restarts, alloc_failed, host_alloc_failed, handled
  * ring    d, look, h, peer, dir ("recv", "send"), head, tail, published (position after the last
  *   cell that is confirmed by its word), waiting (messages between tail and published), capacity,
  *   sending (tid, 0), bell (bytes unread at the consumer's end, null: not known), bell_ms,

@@ -248,7 +248,8 @@ struct hub_peer {
 	_Atomic uint64_t host_alloc_failed; /* slot claims for this peer that found nothing */
 	_Atomic uint32_t slots_held;        /* sent to this peer and not known to be free again */
 	_Atomic uint32_t calls_pending;     /* host calls to this peer without an answer */
-	uint8_t reserved6[40];
+	_Atomic uint32_t host_handler_tid;  /* the thread that host_beat tells of; 0 none */
+	uint8_t reserved6[36];
 	uint8_t reserved7[64];
 };
 _Static_assert(offsetof(struct hub_peer, name) == 72, "peer is part of the file format");

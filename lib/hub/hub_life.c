@@ -394,6 +394,7 @@ static void fill_entry(struct hub_link *link, struct hub_peer *e, unsigned peer,
 	hub_put32(&e->peer_asleep, 0);
 	hub_put32(&e->host_asleep, 0);
 	hub_put64(&e->host_beat, 0);
+	hub_put32(&e->host_handler_tid, 0);
 	hub_put32(&e->slots_held, 0);
 	hub_put32(&e->calls_pending, hub_get32(&link->pending));
 }

@@ -119,12 +119,26 @@ int hub_request_credit(struct hub_link *link, const struct hub_message *m)
 
 /* ---- in ----------------------------------------------------------------------------------- */
 
-/* Called by a handler thread. */
 static void note_beat(struct hub_link *link, unsigned state, unsigned method)
 {
 	const uint64_t ms = (hub_coarse_ns() - link->hub->map.header.created_ns) / 1000000;
 
 	hub_put64(&link->entry->host_beat, HUB_BEAT(state, method, ms));
+}
+
+/* Called by a handler thread. Of several that serve one peer, the beat tells of the last. */
+static void note_begin(struct hub_link *link, unsigned method)
+{
+	hub_put32(&link->end.entry->host_handler_tid, hub_tid());
+	note_beat(link, HUB_BEAT_HANDLER, method);
+}
+
+static void note_end(struct hub_link *link)
+{
+	if (hub_get32(&link->end.entry->host_handler_tid) != hub_tid())
+		return;
+	note_beat(link, HUB_BEAT_ASLEEP, 0);
+	hub_put32(&link->end.entry->host_handler_tid, 0);
 }
 
 /* Small payloads leave their slot at once: it is free for others, and what the handler reads
@@ -164,12 +178,12 @@ static void run(struct hub_work *work)
 	const bool is_notify = r->kind == HUB_KIND_NOTIFY;
 	const unsigned incarnation = r->incarnation;
 
-	note_beat(link, HUB_BEAT_HANDLER, r->method);
+	note_begin(link, r->method);
 	serving_call = r->call;
 	serving_peer = r->peer;
 	handle(r);
 	serving_call = serving_peer = 0;
-	note_beat(link, HUB_BEAT_ASLEEP, 0);
+	note_end(link);
 	if (is_notify) {
 		pthread_mutex_lock(&link->lock);
 		if (link->notifies)

@@ -377,6 +377,7 @@ static void take_peer(struct fill *f, const json_t *rec)
 	take_beat(f, rec, created_us, true, &p->host_beat);
 	p->loop_tid = feed_u32(rec, "loop_tid", 0);
 	p->host_tid = feed_u32(rec, "host_tid", 0);
+	p->host_handler_tid = feed_u32(rec, "host_handler_tid", 0);
 	p->flag = feed_u32(rec, "flag", 0);
 	p->host_flag = feed_u32(rec, "host_flag", 0);
 	p->flag_us = ms_field(f, rec, "flag_ms", created_us);

@@ -503,6 +503,7 @@ static void fill_peer(struct filling *f, unsigned i, const struct hub_peer *from
 	fill_beat(f, WORD(from->host_beat), &p->host_beat);
 	p->loop_tid = WORD(from->loop_tid);
 	p->host_tid = WORD(from->host_asleep_tid);
+	p->host_handler_tid = WORD(from->host_handler_tid);
 	p->flag = WORD(from->peer_asleep);
 	p->host_flag = WORD(from->host_asleep);
 	p->flag_us = ms_alive(f, WORD(from->peer_asleep_ms));

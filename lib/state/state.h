@@ -83,6 +83,7 @@ struct state_peer {
 	struct state_beat beat;       /* the peer's loop */
 	struct state_beat host_beat;  /* the host's handler for this peer */
 	uint32_t loop_tid, host_tid;
+	uint32_t host_handler_tid;    /* the host's thread that host_beat tells of; 0 none */
 	uint32_t flag, host_flag;     /* HUB_ASLEEP_* bits: waiting flags of both ends */
 	uint64_t flag_us, host_flag_us;
 	uint32_t calls_pending;       /* host's calls to it */

@@ -11,7 +11,7 @@
 #if UINTPTR_MAX == UINT64_MAX
 _Static_assert(sizeof(struct state_input) == 48, "new field: does it point?");
 _Static_assert(sizeof(struct state_ring) == 232, "new field: does it point?");
-_Static_assert(sizeof(struct state_peer) == 656, "new field: does it point?");
+_Static_assert(sizeof(struct state_peer) == 664, "new field: does it point?");
 _Static_assert(sizeof(struct state_owner) == 24, "new field: does it point?");
 _Static_assert(sizeof(struct state_class) == 88, "new field: does it point?");
 _Static_assert(sizeof(struct state_slot) == 48, "new field: does it point?");
