@@ -91,7 +91,9 @@ static void identify(struct hub_header *h)
 	h->host_start = own_start();
 	h->pid_ns = own_pid_ns();
 	h->uid = geteuid();
-	h->created_ns = hub_now_ns();
+	/* the clock of all times in the file: the exact one runs up to a tick ahead of it, and what
+	 * happened within that tick would lie before the beginning */
+	h->created_ns = hub_coarse_ns();
 	h->created_real_ns = hub_clock_ns(CLOCK_REALTIME);
 	hub_file_boot_id(h->boot_id);
 	if (getrandom(&h->id, sizeof(h->id), GRND_NONBLOCK) != sizeof(h->id))
