@@ -312,6 +312,11 @@ void columns_row(const struct columns *t, const struct view *v, struct canvas *c
 		canvas_char(c, row, 0, STYLE_CHOSEN, '>');
 	for (size_t i = 0; i < t->n; i++) {
 		col += t->column[i].gap;
+		/* among several hubs, the host's row says whose peers follow */
+		if (t->column[i].id == COL_RECV && v->top->hubs > 1 && r->key.hub && !r->key.peer) {
+			canvas_printf(c, row, col, STYLE_HEAD, "hub %s", r->hub_name);
+			return;
+		}
 		draw_cell(t, &t->column[i], c, row, col, style, r);
 		col += t->column[i].width;
 	}

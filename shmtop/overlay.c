@@ -206,16 +206,23 @@ static void search_page(struct ui *ui, const struct page *p)
 	ui_say(ui, "not found here: %s", ui->search);
 }
 
-static void show_page(struct ui *ui, const struct page *p, struct canvas *c, int rows)
+static void clamp_first(struct ui *ui, int last)
 {
-	const int last = p->rows > rows ? p->rows - rows : 0;
-
-	if (ui->overlay_search)
-		search_page(ui, p);
 	if (ui->overlay_first > last)
 		ui->overlay_first = last;
 	if (ui->overlay_first < 0)
 		ui->overlay_first = 0;
+}
+
+static void show_page(struct ui *ui, const struct page *p, struct canvas *c, int rows)
+{
+	const int last = p->rows > rows ? p->rows - rows : 0;
+
+	/* keys may have come faster than screens */
+	clamp_first(ui, p->rows - 1);
+	if (ui->overlay_search)
+		search_page(ui, p);
+	clamp_first(ui, last);
 	for (int r = 0; r < rows; r++) {
 		const struct canvas_cell *from =
 			&p->canvas.cell[(size_t)(r + ui->overlay_first) * (size_t)c->cols];

@@ -416,6 +416,9 @@ static int run_tool(int argc, char **argv)
 		session_close(&session);
 		return complain(&err);
 	}
+	/* who names a beginning wants to see what came after it */
+	if (session.is_replay && o.since_us && !is_batch && session_goto(&session, "start", NULL) == 0)
+		session_live(&session);
 	ui_init(&ui, &session, 24, 80);
 	if (target.why_replay && !is_batch)
 		ui_say(&ui, "replay: %s tells of the past (keys: [ ] step, e next change, T time)",

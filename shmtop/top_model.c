@@ -518,10 +518,12 @@ static void mark_findings(struct top *top, const struct findings *f)
 
 static void count_peers(struct top *top)
 {
-	top->peers = top->dead = 0;
+	top->hubs = top->peers = top->dead = 0;
 	for (size_t i = 0; i < top->rows; i++) {
 		const struct top_row *row = &top->row[i];
 
+		/* rows of a hub stand together */
+		top->hubs += row->key.hub && (!i || row[-1].key.hub != row->key.hub);
 		if (!row->key.hub || !row->key.peer || row->status == TOP_GONE)
 			continue;
 		top->peers++;

@@ -102,6 +102,7 @@ struct top {
 	struct top_row *next;   /* scratch of an update */
 	size_t nexts, nexts_room;
 	enum top_sort sort;     /* held values belong to this key */
+	size_t hubs;            /* that there are rows of */
 	size_t peers, dead;     /* hosts are not counted */
 };
 

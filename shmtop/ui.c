@@ -100,8 +100,8 @@ static struct filter_value row_field(const void *arg, unsigned field)
 /* A healthy host has nothing to say in narrow columns: it stands in the title already. */
 static bool is_hidden_host(const struct ui *ui, const struct top_row *r)
 {
-	return r->key.hub && r->key.peer == 0 && ui->cols < COLUMNS_WIDE &&
-	       ui->view.frame->st.hubs == 1 && !top_is_ill(r) && ui->top.rows > 1;
+	return r->key.hub && r->key.peer == 0 && ui->cols < COLUMNS_WIDE && ui->top.hubs == 1 &&
+	       !top_is_ill(r) && ui->top.rows > 1;
 }
 
 static int show_rows(struct ui *ui)

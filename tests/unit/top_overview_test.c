@@ -97,3 +97,22 @@ TEST(long_names_and_pids_widen_their_columns_before_anything_is_cut)
 	T_HAS(top_test_screen(t, ""), " a-name-of-23-characters 4194304 run");
 	top_test_end(t);
 }
+
+TEST(of_several_hubs_each_has_its_name_above_its_peers)
+{
+	struct top_test *t = top_test_make(24, 80);
+	struct state *st = build_state(0);
+	struct state_hub *other;
+
+	build_hub(st, 2);
+	other = state_add_hub(st);
+	*other = st->hub[0];
+	other->path = "/tmp/another.hub";
+	other->id = 0x77;
+	top_test_look(t, st);
+	top_test_screen(t, "");
+	T_HAS(t->text, "shmtop  LIVE 13:00:00  1 s   2 hubs   4 peers\n");
+	T_HAS(t->text, "> 0 hostd    4000 run        - hub another.hub\n  1 ingest   4001 run     20.0 [");
+	T_HAS(t->text, "\n  0 hostd    4000 run        - hub demo.hub\n  1 ingest   4001 run     20.0 [");
+	top_test_end(t);
+}
