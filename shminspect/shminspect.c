@@ -45,7 +45,7 @@ static const char tool[] = "shminspect";
 
 static int usage(const struct err *err)
 {
-	err_print(stderr, tool, "error", err);
+	err_print_usage(stderr, tool, err);
 	return EXIT_USAGE;
 }
 

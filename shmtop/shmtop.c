@@ -55,7 +55,7 @@ static enum exit_code usage(const struct err *err)
 
 	if (missing)
 		return complain(err);
-	err_print(stderr, "shmtop", "error", err);
+	err_print_usage(stderr, "shmtop", err);
 	return EXIT_USAGE;
 }
 

@@ -33,7 +33,10 @@ static const struct {
 
 int cmd_fail(const struct err *err, int code)
 {
-	err_print(stderr, "sigdump", "error", err);
+	if (code == CMD_USAGE)
+		err_print_usage(stderr, "sigdump", err);
+	else
+		err_print(stderr, "sigdump", "error", err);
 	return code;
 }
 

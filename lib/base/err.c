@@ -54,3 +54,12 @@ void err_print(FILE *out, const char *tool, const char *kind, const struct err *
 		fputc('\n', out);
 	}
 }
+
+void err_print_usage(FILE *out, const char *tool, const struct err *err)
+{
+	struct err hinted = *err;
+
+	if (!hinted.next[0])
+		err_next(&hinted, "`%s --help` lists the options", tool);
+	err_print(out, tool, "error", &hinted);
+}

@@ -38,6 +38,9 @@ int err_set(struct err *err, int code, const char *fmt, ...)
  */
 int err_next(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* err_print_usage - the same as an error; without a hint of its own, --help is the hint. */
+void err_print_usage(FILE *out, const char *tool, const struct err *err);
+
 /*
  * err_print - "TOOL: error: TEXT" and "  next: NEXT" on `out`.
  * kind   "error", "warning" or "note".

@@ -76,7 +76,7 @@ static int not_a_hub(const char *path, const uint8_t *p, size_t n, struct err *e
 		err_set(err, -EBADMSG, "%s: not a hub file (starts with %s%s%s)", path, hex,
 			what ? ", " : "", what ? what : "");
 	}
-	err_next(err, "give a hub file, a core file or a feed; `shmtop` without arguments lists"
+	err_next(err, "give a hub file, a feed, or a directory of feeds; `shmtop` without arguments lists"
 		      " the hubs it finds");
 	return -EBADMSG;
 }
@@ -162,10 +162,12 @@ int hub_check_header(const char *path, const void *page, size_t got, uint64_t fi
 	memcpy(&h, page, got < sizeof(h) ? got : sizeof(h));
 	if (memcmp(h.magic, HUB_MAGIC, sizeof(h.magic)) != 0 && !was_a_hub(&h))
 		return not_a_hub(path, page, got, err);
-	if (got < offsetof(struct hub_header, section))
-		return err_set(err, -EBADMSG, "%s: truncated inside its header (%zu bytes; a hub has"
-			       " at least %d)",
-			       path, got, HUB_PAGE);
+	if (got < offsetof(struct hub_header, section)) {
+		err_set(err, -EBADMSG, "%s: truncated inside its header (%zu bytes; a hub has at least %d)",
+			path, got, HUB_PAGE);
+		err_next(err, "copy it again, all of it; the feeds of its processes can be read without it");
+		return -EBADMSG;
+	}
 	if (h.byte_order != HUB_BYTE_ORDER || h.page_bytes != HUB_PAGE)
 		return err_set(err, -EBADMSG, "%s: written by a machine of another kind (byte order"
 			       " %08x, page size %u; here %08x, %d)",

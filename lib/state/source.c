@@ -299,16 +299,21 @@ static int add_path(struct source_files *f, const char *path, struct err *err)
 	struct stat st;
 
 	if (stat(path, &st)) {
-		const int e = err_set(err, -errno, "%s: cannot be read (%m)", path);
+		const int e = err_set(err, -errno, "%s: cannot be read (%m)", *path ? path : "\"\"");
 
 		if (e == -ENOENT)
 			err_next(err, "`shmtop` without arguments lists the hubs it finds");
+		else
+			err_next(err, e == -EACCES ? "read it as its owner" : "check the path");
 		return e;
 	}
 	if (S_ISDIR(st.st_mode))
 		return add_directory(f, path, err);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, -EBADMSG, "%s: not a hub file (%s)", path, kind_of_file(st.st_mode));
+	if (!S_ISREG(st.st_mode)) {
+		err_set(err, -EBADMSG, "%s: not a hub file (%s)", path, kind_of_file(st.st_mode));
+		err_next(err, "give a hub file, a feed, or a directory of feeds; a stream: write it to a file first");
+		return -EBADMSG;
+	}
 	return add_file(f, path, err);
 }
 

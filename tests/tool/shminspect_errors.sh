@@ -15,7 +15,7 @@ expect() {
 	out=$(cd "$dir" && timeout 20 "$bin" "$@" 2>"$dir/.err")
 	got=$?
 	if [ $got != "$status" ] || [ -n "$out" ] || [[ $(head -n 1 "$dir/.err") != "shminspect: error: $text"* ]] ||
-		[ "$(grep -c 'error:' "$dir/.err")" != 1 ]; then
+		[ "$(grep -c 'error:' "$dir/.err")" != 1 ] || ! grep -q '^  next: ' "$dir/.err"; then
 		echo "shminspect $*: status $got (wanted $status), said:" >&2
 		sed 's/^/    /' "$dir/.err" >&2
 		echo "    wanted: shminspect: error: $text" >&2
