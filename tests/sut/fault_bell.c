@@ -46,7 +46,9 @@ int inject_lost_bell(struct sut_host *host, const struct sut_fault_spec *spec, s
 		return r;
 	if (to_host) {
 		r = sut_caller(host, spec->peer, sut_work_call, err);
-		return r ? r : sut_until(host, spec->peer, "unheard by the host", is_unheard_by_host, err);
+		if (r)
+			return r;
+		return sut_until(host, spec->peer, "unheard by the host", is_unheard_by_host, err);
 	}
 	hub_fault_set(spec->peer, HUB_FAULT_NO_BELL);
 	r = pile_and_call(host, spec->peer, err);
@@ -97,7 +99,9 @@ int inject_stopped_sender(struct sut_host *host, const struct sut_fault_spec *sp
 		r = sut_until(host, spec->peer, "asleep", is_asleep, err);
 	if (!r)
 		r = sut_caller(host, spec->peer, sut_work_call, err);
-	return r ? r : sut_until(host, spec->peer, "stopped while sending", is_stopped_sending, err);
+	if (r)
+		return r;
+	return sut_until(host, spec->peer, "stopped while sending", is_stopped_sending, err);
 }
 
 void act_stopped_sender(struct sut_peer *peer, const struct sut_fault_spec *spec)

@@ -38,7 +38,7 @@ int inject_wrong_peer(struct sut_host *host, const struct sut_fault_spec *spec, 
 	return call_and_wait(host, spec->peer, err);
 }
 
-/* ---- no-replies ------------------------------------------------------------------------------- */
+/* ---- no-replies ------------------------------------------------------------------------- */
 
 static void never_answered(void *arg, int result, struct shmhub_msg *reply)
 {
@@ -61,8 +61,8 @@ int inject_no_replies(struct sut_host *host, const struct sut_fault_spec *spec, 
 
 		numbered.number++;
 		sut_message_fill(text, sizeof(text), &numbered);
-		const int r = shmhub_call_async(host->hub, spec->peer, SUT_KEEP, text, sizeof(text), -1,
-						SHMHUB_NOWAIT, never_answered, host, &call);
+		const int r = shmhub_call_async(host->hub, spec->peer, SUT_KEEP, text, sizeof(text),
+						-1, SHMHUB_NOWAIT, never_answered, host, &call);
 		if (r && r != -EAGAIN)
 			return err_set(err, r, "cannot call (%s)", strerror(-r));
 		refused = r ? refused + 1 : 0;
@@ -75,7 +75,7 @@ int inject_no_replies(struct sut_host *host, const struct sut_fault_spec *spec, 
 	return sut_caller(host, spec->peer, sut_work_call, err);
 }
 
-/* ---- cycles ------------------------------------------------------------------------------------ */
+/* ---- cycles ----------------------------------------------------------------------------- */
 
 static bool is_in_cycle(const struct sut_look_peer *seen)
 {
@@ -123,7 +123,7 @@ void act_lock_call_cycle(struct sut_peer *peer, const struct sut_fault_spec *spe
 	peer->ask_method = SUT_LOCKED;
 }
 
-/* ---- full-both ---------------------------------------------------------------------------------- */
+/* ---- full-both -------------------------------------------------------------------------- */
 
 static bool is_full_both(const struct sut_look_peer *seen)
 {

@@ -39,15 +39,17 @@ static struct scribble scribble(const struct sut_look *look, unsigned peer, cons
 	if (strcmp(what, "tail") == 0)
 		return (struct scribble){ ring + offsetof(struct hub_ring, tail),
 					  read64(look, head) + (UINT64_C(1) << 40), 8 };
-	if (strcmp(what, "slot") == 0) /* state 7 does not exist; a slot of the largest first class */
+	if (strcmp(what, "slot") == 0) /* one of the first class; there is no state 7 */
 		return (struct scribble){ entry(look, HUB_SECTION_SLOTS, 900), 7, 8 };
 	if (strcmp(what, "class") == 0)
 		return (struct scribble){ entry(look, HUB_SECTION_CLASSES, 0) +
 						  offsetof(struct hub_class, bytes), 1000, 4 };
 	if (strcmp(what, "offset") == 0)
-		return (struct scribble){ table + (uint64_t)(rings - look->header.section) * sizeof(*rings) +
-						  offsetof(struct hub_section, offset),
-					  look->header.file_bytes + HUB_PAGE, 8 };
+		return (struct scribble){
+			table + (uint64_t)(rings - look->header.section) * sizeof(*rings) +
+				offsetof(struct hub_section, offset),
+			look->header.file_bytes + HUB_PAGE, 8
+		};
 	if (strcmp(what, "section") == 0)
 		return (struct scribble){ offsetof(struct hub_header, section_count), 9999, 4 };
 	return (struct scribble){ 0, UINT64_C(0x4c454d414741574e), 8 }; /* magic */

@@ -41,7 +41,7 @@ void act_spinning_peer(struct sut_peer *peer, const struct sut_fault_spec *spec)
 		;
 }
 
-/* ---- blocked-peer ----------------------------------------------------------------------------- */
+/* ---- blocked-peer ----------------------------------------------------------------------- */
 
 /* A file that the host has locked; the peer opens it by its path under /proc. */
 static int hold_lock(char *path, size_t size)
@@ -162,7 +162,7 @@ void act_blocked_peer(struct sut_peer *peer, const struct sut_fault_spec *spec)
 	}
 }
 
-/* ---- stuck with nothing to do, and slow -------------------------------------------------------- */
+/* ---- stuck with nothing to do, and slow ------------------------------------------------- */
 
 static bool is_in_handler(const struct sut_look_peer *seen)
 {

@@ -39,7 +39,8 @@ int inject_hoarder(struct sut_host *host, const struct sut_fault_spec *spec, str
 static void work_try(struct sut_lane *lane, struct sut_link *link)
 {
 	while (!lane->host->stopping) {
-		if (sut_exchange(lane, link, SUT_RENDER, FULL_BYTES, 64, 0, SUT_PATIENCE_MS) == -ENOSPC)
+		if (sut_exchange(lane, link, SUT_RENDER, FULL_BYTES, 64, 0, SUT_PATIENCE_MS) ==
+		    -ENOSPC)
 			atomic_store_explicit(&refused, true, memory_order_relaxed);
 		nanosleep(&(struct timespec){ 0, 100000000 }, NULL);
 	}
@@ -60,6 +61,7 @@ int inject_lost_descriptor(struct sut_host *host, const struct sut_fault_spec *s
 			   struct err *err)
 {
 	hub_fault_set(spec->peer, HUB_FAULT_LOSE_DESCRIPTOR);
-	const int r = sut_note(&host->lane[SUT_LANE_MAIN], &host->link[spec->peer], LOST_BYTES, 1000, 0);
+	const int r =
+		sut_note(&host->lane[SUT_LANE_MAIN], &host->link[spec->peer], LOST_BYTES, 1000, 0);
 	return r ? err_set(err, r, "cannot send (%s)", strerror(-r)) : 0;
 }

@@ -33,8 +33,8 @@ static const struct sut_fault table[] = {
 	  inject_no_replies, NULL },
 	{ "reentrant-call", "", "its handler waits for the host, the host waits for it", 0,
 	  inject_reentrant_call, act_reentrant_call },
-	{ "lock-call-cycle", "", "a mutex and a call wait for each other", 0, inject_lock_call_cycle,
-	  act_lock_call_cycle },
+	{ "lock-call-cycle", "", "a mutex and a call wait for each other", 0,
+	  inject_lock_call_cycle, act_lock_call_cycle },
 	{ "full-both", "", "both rings are full and each side waits for space", SUT_FAULT_STUCK,
 	  inject_full_both, act_full_both },
 	{ "hoarder", "", "one peer holds every slot of a class, the hub is at its limit",
@@ -60,7 +60,8 @@ static const char *values_of(const struct sut_fault *kind, const char *key, size
 {
 	const size_t key_len = strlen(key);
 
-	for (const char *at = kind->keys; at && *at; at += strcspn(at, " ") + (strchr(at, ' ') != NULL)) {
+	for (const char *at = kind->keys; at && *at;
+	     at += strcspn(at, " ") + (strchr(at, ' ') != NULL)) {
 		if (strncmp(at, key, key_len) == 0 && at[key_len] == '=') {
 			at += key_len + 1;
 			*len = strcspn(at, " ");
@@ -96,8 +97,8 @@ static int check_arg(const struct sut_fault *kind, const char *key, const char *
 	if (!values)
 		return err_set(err, -EINVAL, "--fault: %s has no \"%s\"", kind->name, key);
 	if (!is_value(values, len, value))
-		return err_set(err, -EINVAL, "--fault: %s:%s=%s: is not one of %.*s", kind->name, key,
-			       value, (int)len, values);
+		return err_set(err, -EINVAL, "--fault: %s:%s=%s: is not one of %.*s", kind->name,
+			       key, value, (int)len, values);
 	return 0;
 }
 
@@ -114,7 +115,8 @@ static int parse_arg(struct sut_fault_spec *spec, const char *at, size_t len, st
 	const char *equals = memchr(at, '=', len);
 	char key[sizeof(spec->arg[0].key)], value[SUT_VALUE];
 
-	if (!equals || (size_t)(equals - at) >= sizeof(key) || len - (size_t)(equals - at) > sizeof(value))
+	if (!equals || (size_t)(equals - at) >= sizeof(key) ||
+	    len - (size_t)(equals - at) > sizeof(value))
 		return err_set(err, -EINVAL, "--fault: %s: \"%.*s\" is not KEY=VALUE",
 			       spec->kind->name, (int)len, at);
 	if (spec->args == SUT_ARGS)
@@ -203,7 +205,9 @@ int sut_fault_target(struct sut_fault_spec *spec, unsigned peers, struct err *er
 
 	spec->peer = 0;
 	if (spec->kind->flags & SUT_FAULT_HOST)
-		return named ? err_set(err, -EINVAL, "--fault: %s concerns no peer", spec->kind->name) : 0;
+		return named ? err_set(err, -EINVAL, "--fault: %s concerns no peer",
+				       spec->kind->name)
+			     : 0;
 	if (!named)
 		named = "search";
 	for (unsigned i = 1; i <= peers; i++)
@@ -219,8 +223,8 @@ int sut_fault_target(struct sut_fault_spec *spec, unsigned peers, struct err *er
 	}
 	if (spec->peer)
 		return 0;
-	return err_set(err, -EINVAL, "--fault: %s: no peer \"%s\" among %u", spec->kind->name, named,
-		       peers);
+	return err_set(err, -EINVAL, "--fault: %s: no peer \"%s\" among %u", spec->kind->name,
+		       named, peers);
 }
 
 void sut_fault_help(FILE *out)
@@ -232,7 +236,8 @@ void sut_fault_help(FILE *out)
 
 		snprintf(left, sizeof(left), "%s%s%s", table[i].name, *table[i].keys ? ":" : "",
 			 table[i].keys);
-		fprintf(out, "  %-28s %s%s\n", left, strlen(left) > 28 ? "\n                               " : "",
+		fprintf(out, "  %-28s %s%s\n", left,
+			strlen(left) > 28 ? "\n                               " : "",
 			table[i].help);
 	}
 }

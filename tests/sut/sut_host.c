@@ -55,7 +55,8 @@ bool sut_pause(struct sut_host *host, unsigned ms)
 	while (!host->told_to_stop) {
 		const uint64_t now = now_ns();
 		const uint64_t left = now < end ? end - now : 0;
-		const struct timespec t = { (time_t)(left / 1000000000), (long)(left % 1000000000) };
+		const struct timespec t = { (time_t)(left / 1000000000),
+					    (long)(left % 1000000000) };
 		const int n = ppoll(&fd, 1, &t, NULL);
 
 		if (n > 0)
@@ -68,7 +69,7 @@ bool sut_pause(struct sut_host *host, unsigned ms)
 	return true;
 }
 
-/* ---- the preloaded library ---------------------------------------------------------------- */
+/* ---- the preloaded library -------------------------------------------------------------- */
 
 static void hand_on(const char *variable, const char *value)
 {
@@ -92,7 +93,8 @@ static int preload(const struct sut_config *c, char **argv, struct err *err)
 		return r;
 	const char *already = getenv("LD_PRELOAD");
 	FREES char *list = NULL;
-	if (asprintf(&list, "%s%s%s", already ? already : "", already && *already ? ":" : "", path) < 0)
+	if (asprintf(&list, "%s%s%s", already ? already : "", already && *already ? ":" : "",
+		     path) < 0)
 		return err_set(err, -ENOMEM, "no memory");
 	setenv("LD_PRELOAD", list, 1);
 	setenv(mark, "1", 1);
@@ -104,7 +106,7 @@ static int preload(const struct sut_config *c, char **argv, struct err *err)
 	return err_set(err, -errno, "%s: cannot execute (%m)", c->self);
 }
 
-/* ---- beginning ------------------------------------------------------------------------------ */
+/* ---- beginning -------------------------------------------------------------------------- */
 
 static int take_signals(struct sut_host *host, struct err *err)
 {
@@ -205,17 +207,19 @@ static int spawn(struct sut_host *host, unsigned id, struct err *err)
 	if (r)
 		return err_set(err, r, "%s", why.text);
 	if (got != id)
-		return err_set(err, -EPROTO, "%s: became peer %u instead of %u", link->name, got, id);
+		return err_set(err, -EPROTO, "%s: became peer %u instead of %u", link->name, got,
+			       id);
 	return 0;
 }
 
 /* A first call, so that "ready" means: it attached, and it answers. */
 static int greet(struct sut_host *host, unsigned id, struct err *err)
 {
-	const int r = sut_exchange(&host->lane[SUT_LANE_MAIN], &host->link[id], SUT_RENDER, 64, 64, 0,
-				   SUT_PATIENCE_MS);
+	const int r = sut_exchange(&host->lane[SUT_LANE_MAIN], &host->link[id], SUT_RENDER, 64, 64,
+				   0, SUT_PATIENCE_MS);
 
-	return r ? err_set(err, r, "%s(%u): no answer (%s)", host->link[id].name, id, strerror(-r)) : 0;
+	return r ? err_set(err, r, "%s(%u): no answer (%s)", host->link[id].name, id, strerror(-r))
+		 : 0;
 }
 
 static int begin(struct sut_host *host, struct err *err)
@@ -242,7 +246,7 @@ static int begin(struct sut_host *host, struct err *err)
 	return r;
 }
 
-/* ---- tools of the faults --------------------------------------------------------------------- */
+/* ---- tools of the faults ---------------------------------------------------------------- */
 
 pid_t sut_peer_pid(struct sut_host *host, unsigned peer)
 {
@@ -328,12 +332,13 @@ int sut_until(struct sut_host *host, unsigned peer, const char *what,
 			return err_set(err, -ECANCELED, "told to stop");
 	}
 	return err_set(err, -ETIMEDOUT,
-		       "peer %u: not %s within 10 s (state %u, asleep %u, %ju waiting for it, %ju from it)",
+		       "peer %u: not %s within 10 s (state %u, asleep %u, %ju waiting for it, %ju "
+		       "from it)",
 		       peer, what, seen.state, seen.asleep, (uintmax_t)seen.recv_waiting,
 		       (uintmax_t)seen.send_waiting);
 }
 
-/* ---- the middle ------------------------------------------------------------------------------- */
+/* ---- the middle ------------------------------------------------------------------------- */
 
 static void quiet(struct sut_host *host)
 {
@@ -387,7 +392,8 @@ static int restart_one(struct sut_host *host, struct err *err)
 	if (!r)
 		r = spawn(host, link->id, err);
 	else
-		err_set(err, r, "%s(%u): cannot be stopped (%s)", link->name, link->id, strerror(-r));
+		err_set(err, r, "%s(%u): cannot be stopped (%s)", link->name, link->id,
+			strerror(-r));
 	if (!r)
 		r = greet(host, link->id, err);
 	if (!r)
@@ -431,6 +437,7 @@ static int run(struct sut_host *host, struct err *err)
 		return r;
 	const uint64_t ready_ns = now_ns();
 	const uint64_t until_ns = c->seconds_ns ? ready_ns + c->seconds_ns : UINT64_MAX;
+	fprintf(stderr, "hubdemo: note: seed %ju\n", (uintmax_t)c->seed);
 	printf("ready host=%d hub=%s\n", (int)getpid(), c->hub);
 	if (!c->idle)
 		r = sut_traffic_start(host, err);
@@ -442,7 +449,7 @@ static int run(struct sut_host *host, struct err *err)
 	return r ? r : stay(host, until_ns, err);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------ */
+/* ---- the end ---------------------------------------------------------------------------- */
 
 /* Peers that somebody still talks to although it is time: stopped from outside, say. */
 static void kill_the_slow(struct sut_host *host)

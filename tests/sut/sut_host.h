@@ -82,7 +82,7 @@ void sut_link_arrived(struct sut_host *host, struct sut_link *link, const struct
 /* sut_links_settle - when all has ended: what one side sent, the other has received. */
 void sut_links_settle(struct sut_host *host);
 
-/* ---- traffic (sut_traffic.c) ------------------------------------------------------------- */
+/* ---- traffic (sut_traffic.c) ------------------------------------------------------------ */
 
 /* sut_lane_begin - give a lane its memory. Returns 0 or -ENOMEM. */
 int sut_lane_begin(struct sut_host *host, unsigned id);
@@ -99,7 +99,7 @@ bool sut_traffic_join(struct sut_host *host, unsigned seconds);
 /* sut_serve - the handlers for what peers ask of the host. */
 int sut_serve(struct sut_host *host, struct err *err);
 
-/* ---- for the faults (sut_host.c) --------------------------------------------------------- */
+/* ---- for the faults (sut_host.c) -------------------------------------------------------- */
 
 /* sut_pause - sleep, or be told to stop. Returns true when it is time to stop. */
 bool sut_pause(struct sut_host *host, unsigned ms);
@@ -108,8 +108,8 @@ int sut_tell(struct sut_host *host, const struct sut_fault_spec *spec, struct er
 /* sut_pile - n notifications to the peer, whatever it does with them. */
 int sut_pile(struct sut_host *host, unsigned peer, unsigned n, struct err *err);
 /* sut_caller - a new thread of the host that does `work` (which gets its lane). */
-int sut_caller(struct sut_host *host, unsigned peer, void (*work)(struct sut_lane *, struct sut_link *),
-	       struct err *err);
+int sut_caller(struct sut_host *host, unsigned peer,
+	       void (*work)(struct sut_lane *, struct sut_link *), struct err *err);
 /* sut_work_call - for sut_caller(): one call without deadline. */
 void sut_work_call(struct sut_lane *lane, struct sut_link *link);
 /* sut_until - wait up to 10 s until the hub file shows what `reached` wants of this peer. */

@@ -73,8 +73,8 @@ static void settle(struct sut_host *host, struct sut_link *link, const char *way
 {
 	if (sent == received)
 		return;
-	fprintf(stderr, "hubdemo: warning: %s(%u): %s: %ju messages sent, %ju received\n", link->name,
-		link->id, way, (uintmax_t)sent, (uintmax_t)received);
+	fprintf(stderr, "hubdemo: warning: %s(%u): %s: %ju messages sent, %ju received\n",
+		link->name, link->id, way, (uintmax_t)sent, (uintmax_t)received);
 	if (sent > received)
 		sut_count(&host->tally->lost, sent - received);
 	else

@@ -16,18 +16,21 @@ enum {
 static const struct opt options[] = {
 	{ 'H', "hub", "PATH", "Hub", "the hub file to create", O_HUB },
 	{ 0, "peers", "N", "Hub", "peers to start (default 16)", O_PEERS },
-	{ 0, "host-threads", "N", "Hub", "threads of the host that call them (default 8)", O_THREADS },
+	{ 0, "host-threads", "N", "Hub", "threads of the host that call them (default 8)",
+	  O_THREADS },
 	{ 0, "load", "full|idle", "Hub", "calls without pause, or none (default full)", O_LOAD },
 	{ 0, "seconds", "S", "Hub", "end after S (default: at SIGTERM)", O_SECONDS },
 	{ 0, "seed", "N", "Hub", "of the traffic (default: the clock, printed)", O_SEED },
 	{ 0, "restart", NULL, "Hub", "start peers again that die", O_RESTART },
-	{ 0, "restart-every", "DUR", "Hub", "end one in order and start it again", O_RESTART_EVERY },
+	{ 0, "restart-every", "DUR", "Hub", "end one in order and start it again",
+	  O_RESTART_EVERY },
 	{ 0, "fault", "SPEC", "Fault", "NAME[:KEY=VALUE,...]; may stand several times", O_FAULT },
 	{ 0, "inject-after", "S", "Fault", "healthy for S first (default 1)", O_INJECT_AFTER },
 	{ 0, "preload", NULL, "Dump", "libsigdump.so in host and peers", O_PRELOAD },
 	{ 0, "feed", "DIR", "Dump", "where it writes its feeds", O_FEED },
 	{ 0, "interval", "DUR", "Dump", "between memory records, handed to it", O_INTERVAL },
-	{ 0, "growth-min", "DUR", "Dump", "least history for a growth verdict, handed to it", O_GROWTH_MIN },
+	{ 0, "growth-min", "DUR", "Dump", "least history for a growth verdict, handed to it",
+	  O_GROWTH_MIN },
 	{ 0, "sample", "BYTES", "Dump", "mean bytes between heap samples, handed to it", O_SAMPLE },
 	{ 0, NULL, NULL, NULL, NULL, 0 },
 };
@@ -39,7 +42,7 @@ static const struct opt_page page = {
 	.examples =
 		"  hubdemo --hub /tmp/demo.hub --seconds 5                     healthy traffic\n"
 		"  hubdemo --hub /tmp/demo.hub --fault lost-bell               a lost wake-up\n"
-		"  hubdemo --hub /tmp/demo.hub --fault blocked-peer:in=futex,peer=css --load idle\n",
+		"  hubdemo --hub /tmp/demo.hub --fault deaf-peer:peer=css --load idle\n",
 	.options = options,
 };
 
@@ -66,7 +69,8 @@ static int take_load(const char *arg, bool *idle, struct err *err)
 	return err_set(err, -EINVAL, "--load: \"%s\" is neither full nor idle", arg);
 }
 
-static int take_number(const char *arg, const char *what, unsigned max, unsigned *n, struct err *err)
+static int take_number(const char *arg, const char *what, unsigned max, unsigned *n,
+		       struct err *err)
 {
 	uint64_t v;
 	const int r = units_parse_u64(arg, what, 1, max, &v, err);
@@ -93,21 +97,44 @@ static int take(struct sut_config *c, int id, const char *arg, struct err *err)
 	const uint64_t second = 1000000000, day = 86400 * second;
 
 	switch (id) {
-	case O_HUB: c->hub = arg; return 0;
-	case O_FEED: c->feed = arg; return 0;
-	case O_FAULT: return take_fault(arg, c, err);
-	case O_PEERS: return take_number(arg, "--peers", SUT_PEERS_MAX, &c->peers, err);
-	case O_THREADS: return take_number(arg, "--host-threads", SUT_THREADS_MAX, &c->host_threads, err);
-	case O_SECONDS: return units_parse_span(arg, "--seconds", 0, 30 * day, &c->seconds_ns, err);
-	case O_INJECT_AFTER: return units_parse_span(arg, "--inject-after", 0, day, &c->inject_after_ns, err);
-	case O_RESTART_EVERY: return units_parse_span(arg, "--restart-every", second / 10, day, &c->restart_every_ns, err);
-	case O_SEED: return units_parse_u64(arg, "--seed", 0, UINT64_MAX, &c->seed, err);
-	case O_LOAD: return take_load(arg, &c->idle, err);
-	case O_RESTART: c->restart = true; return 0;
-	case O_PRELOAD: c->preload = true; return 0;
-	case O_INTERVAL: c->interval = arg; return 0;
-	case O_GROWTH_MIN: c->growth_min = arg; return 0;
-	case O_SAMPLE: c->sample = arg; return 0;
+	case O_HUB:
+		c->hub = arg;
+		return 0;
+	case O_FEED:
+		c->feed = arg;
+		return 0;
+	case O_FAULT:
+		return take_fault(arg, c, err);
+	case O_PEERS:
+		return take_number(arg, "--peers", SUT_PEERS_MAX, &c->peers, err);
+	case O_THREADS:
+		return take_number(arg, "--host-threads", SUT_THREADS_MAX, &c->host_threads, err);
+	case O_SECONDS:
+		return units_parse_span(arg, "--seconds", 0, 30 * day, &c->seconds_ns, err);
+	case O_INJECT_AFTER:
+		return units_parse_span(arg, "--inject-after", 0, day, &c->inject_after_ns, err);
+	case O_RESTART_EVERY:
+		return units_parse_span(arg, "--restart-every", second / 10, day,
+					&c->restart_every_ns, err);
+	case O_SEED:
+		return units_parse_u64(arg, "--seed", 0, UINT64_MAX, &c->seed, err);
+	case O_LOAD:
+		return take_load(arg, &c->idle, err);
+	case O_RESTART:
+		c->restart = true;
+		return 0;
+	case O_PRELOAD:
+		c->preload = true;
+		return 0;
+	case O_INTERVAL:
+		c->interval = arg;
+		return 0;
+	case O_GROWTH_MIN:
+		c->growth_min = arg;
+		return 0;
+	case O_SAMPLE:
+		c->sample = arg;
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -138,7 +165,7 @@ int sut_options(int argc, char **argv, struct sut_config *c, struct err *err)
 		.inject_after_ns = 1000000000,
 		.seed = (uint64_t)time(NULL),
 	};
-	/* by its file, not as /proc/self/exe: the kernel names the process after what it executes */
+	/* not as /proc/self/exe: the kernel names a process after what it executes */
 	if (readlink("/proc/self/exe", c->self, sizeof(c->self) - 1) < 0)
 		return err_set(err, -errno, "/proc/self/exe: cannot read (%m)");
 	opt_begin(&w, &page, argc, argv);

@@ -60,7 +60,7 @@ int sut_peer_arrived(struct sut_peer *peer, struct shmhub_request *request, stru
 	return 0;
 }
 
-/* ---- answers ------------------------------------------------------------------------------ */
+/* ---- answers ---------------------------------------------------------------------------- */
 
 static void answer_in_place(struct shmhub_request *request, const struct sut_head *head, size_t len)
 {
@@ -131,8 +131,8 @@ static int ask(struct sut_peer *peer, struct shmhub_request *request, const stru
 	*job = (struct job){ peer, request, *asked,
 			     sut_peer_head(peer, SUT_REQUEST, asked->ask_bytes) };
 	sut_message_fill(question, sizeof(question), &job->question);
-	const int r = shmhub_peer_call_async(peer->hub, peer->ask_method, question, sizeof(question), -1, 0,
-					     question_answered, job, NULL);
+	const int r = shmhub_peer_call_async(peer->hub, peer->ask_method, question,
+					     sizeof(question), -1, 0, question_answered, job, NULL);
 	if (r) {
 		never_sent(peer);
 		free(job);
@@ -152,7 +152,7 @@ static void tell_progress(struct sut_peer *peer)
 		never_sent(peer);
 }
 
-/* ---- handlers ------------------------------------------------------------------------------ */
+/* ---- handlers --------------------------------------------------------------------------- */
 
 static void on_render(struct shmhub_request *request, void *arg)
 {
@@ -172,7 +172,7 @@ static void on_render(struct shmhub_request *request, void *arg)
 		tell_progress(peer);
 }
 
-/* ---- streams ------------------------------------------------------------------------------- */
+/* ---- streams ---------------------------------------------------------------------------- */
 
 struct stream {
 	struct sut_peer *peer;
@@ -280,7 +280,7 @@ static void on_misbehave(struct shmhub_request *request, void *arg)
 		fprintf(stderr, "hubdemo: error: peer cannot do \"%s\"\n", text);
 }
 
-/* ---- life ----------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------- */
 
 static int loop(struct sut_peer *peer)
 {
@@ -308,14 +308,18 @@ static int handle_all(struct sut_peer *peer)
 		const char *name;
 		shmhub_handler serve;
 	} table[] = {
-		{ SUT_RENDER, "render", on_render },       { SUT_UNPACK, "unpack", on_render },
-		{ SUT_CHANGED, "changed", on_changed },    { SUT_KEEP, "keep", on_keep },
-		{ SUT_STREAM, "stream", on_stream },       { SUT_MISBEHAVE, "misbehave", on_misbehave },
+		{ SUT_RENDER, "render", on_render },
+		{ SUT_UNPACK, "unpack", on_render },
+		{ SUT_CHANGED, "changed", on_changed },
+		{ SUT_KEEP, "keep", on_keep },
+		{ SUT_STREAM, "stream", on_stream },
+		{ SUT_MISBEHAVE, "misbehave", on_misbehave },
 	};
 	int r = 0;
 
 	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]) && !r; i++)
-		r = shmhub_peer_handle(peer->hub, table[i].method, table[i].name, table[i].serve, peer);
+		r = shmhub_peer_handle(peer->hub, table[i].method, table[i].name, table[i].serve,
+				       peer);
 	return r;
 }
 
@@ -359,7 +363,8 @@ int sut_peer_main(int argc, char **argv)
 		return 2;
 	}
 	if (argc != 4) {
-		fprintf(stderr, "usage: hubdemo peer NAME TALLY --hub-path P --peer-id N --doorbell-fd F\n");
+		fprintf(stderr, "usage: hubdemo peer NAME TALLY --hub-path P --peer-id N "
+				"--doorbell-fd F\n");
 		return 2;
 	}
 	/* the host waits for its signals by signalfd; a peer dies of SIGTERM, and Ctrl-C is the
@@ -375,7 +380,8 @@ int sut_peer_main(int argc, char **argv)
 	}
 	const int r = loop(&peer);
 	if (r)
-		fprintf(stderr, "hubdemo: note: %s(%u) leaves: %s\n", argv[2], peer.id, strerror(-r));
+		fprintf(stderr, "hubdemo: note: %s(%u) leaves: %s\n", argv[2], peer.id,
+			strerror(-r));
 	shmhub_peer_detach(peer.hub);
 	return r ? 1 : 0;
 }

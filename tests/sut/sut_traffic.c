@@ -45,7 +45,9 @@ int sut_lane_begin(struct sut_host *host, unsigned id)
 static struct sut_head next_head(struct sut_lane *lane, struct sut_link *link, uint32_t kind)
 {
 	sut_count(&link->sent, 1);
-	return (struct sut_head){ .kind = kind, .lane = lane->id, .number = ++lane->number[link->id] };
+	return (struct sut_head){ .kind = kind,
+				  .lane = lane->id,
+				  .number = ++lane->number[link->id] };
 }
 
 static void never_sent(struct sut_lane *lane, struct sut_link *link)
@@ -131,8 +133,8 @@ static int start(struct sut_lane *lane, struct sut_link *link, unsigned method, 
 	if (bytes >= SHMHUB_HOLD_MIN)
 		return start_in_place(lane, link, method, bytes, head, timeout_ms, call);
 	sut_message_fill(lane->scratch, bytes, head);
-	return shmhub_call_start(lane->host->hub, link->id, method, lane->scratch, bytes, timeout_ms,
-				 0, call);
+	return shmhub_call_start(lane->host->hub, link->id, method, lane->scratch, bytes,
+				 timeout_ms, 0, call);
 }
 
 static int finish(struct sut_lane *lane, struct sut_link *link, const struct sut_head *head,
@@ -191,7 +193,7 @@ int sut_note(struct sut_lane *lane, struct sut_link *link, size_t bytes, int tim
 	return r;
 }
 
-/* ---- pieces of work ---------------------------------------------------------------------- */
+/* ---- pieces of work --------------------------------------------------------------------- */
 
 static void small(struct sut_lane *lane, struct sut_link *link)
 {
@@ -201,8 +203,8 @@ static void small(struct sut_lane *lane, struct sut_link *link)
 
 static void medium(struct sut_lane *lane, struct sut_link *link)
 {
-	sut_exchange(lane, link, SUT_RENDER, draw_size(lane, 500, 60000), draw_size(lane, 500, 60000),
-		     0, SUT_PATIENCE_MS);
+	sut_exchange(lane, link, SUT_RENDER, draw_size(lane, 500, 60000),
+		     draw_size(lane, 500, 60000), 0, SUT_PATIENCE_MS);
 }
 
 static void large(struct sut_lane *lane, struct sut_link *link)
@@ -248,7 +250,7 @@ static void burst(struct sut_lane *lane, struct sut_link *link)
 		finish(lane, link, &head[i], call[i]);
 }
 
-/* ---- streams ------------------------------------------------------------------------------- */
+/* ---- streams ---------------------------------------------------------------------------- */
 
 static int write_frames(struct sut_lane *lane, struct sut_link *link, uint64_t call, unsigned n)
 {
@@ -257,8 +259,9 @@ static int write_frames(struct sut_lane *lane, struct sut_link *link, uint64_t c
 	for (unsigned i = 1; i <= n && !r; i++) {
 		const size_t len = draw_size(lane, 40, 9000);
 
-		sut_message_fill(lane->scratch, len, &(struct sut_head){ .kind = SUT_FRAME,
-									 .lane = lane->id, .number = i });
+		sut_message_fill(
+			lane->scratch, len,
+			&(struct sut_head){ .kind = SUT_FRAME, .lane = lane->id, .number = i });
 		r = shmhub_call_write(lane->host->hub, call, lane->scratch, len,
 				      i < n ? SHMHUB_MORE : 0);
 		if (!r)
@@ -319,8 +322,8 @@ static void stream(struct sut_lane *lane, struct sut_link *link)
 
 	head.answer_bytes = frames_out;
 	sut_message_fill(lane->scratch, sizeof(head), &head);
-	int r = shmhub_call_start(lane->host->hub, link->id, SUT_STREAM, lane->scratch, sizeof(head),
-				  SUT_PATIENCE_MS, SHMHUB_MORE, &call);
+	int r = shmhub_call_start(lane->host->hub, link->id, SUT_STREAM, lane->scratch,
+				  sizeof(head), SUT_PATIENCE_MS, SHMHUB_MORE, &call);
 	if (r) {
 		count_unsent(lane, link, r);
 		return;
@@ -431,7 +434,7 @@ bool sut_traffic_join(struct sut_host *host, unsigned seconds)
 	return true;
 }
 
-/* ---- what peers ask of the host ----------------------------------------------------------- */
+/* ---- what peers ask of the host --------------------------------------------------------- */
 
 static struct sut_link *arrived(struct sut_host *host, struct shmhub_request *request,
 				uint32_t kind, struct sut_head *head)
