@@ -149,14 +149,6 @@ int canvas_right(struct canvas *c, int row, int end, enum style style, const cha
 	return end;
 }
 
-void canvas_restyle(struct canvas *c, int row, int col, int cols, enum style style)
-{
-	if (row < 0 || row >= c->rows)
-		return;
-	for (int i = col < 0 ? 0 : col; i < col + cols && i < c->cols; i++)
-		c->cell[(size_t)row * (size_t)c->cols + (size_t)i].style = (uint8_t)style;
-}
-
 void canvas_target(struct canvas *c, int row, int col, int cols, int action, int arg)
 {
 	if (GROW(c->target, c->targets, c->targets_room))

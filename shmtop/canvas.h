@@ -61,9 +61,6 @@ int canvas_fit(struct canvas *c, int row, int col, int width, enum style style, 
 /* canvas_right - draw text so that it ends before column `end`. Returns `end`. */
 int canvas_right(struct canvas *c, int row, int end, enum style style, const char *text);
 
-/* canvas_restyle - another style for what is drawn there. */
-void canvas_restyle(struct canvas *c, int row, int col, int cols, enum style style);
-
 /* canvas_target - a click there means `action` with `arg`. Forgotten without memory: the keys
  * still work. */
 void canvas_target(struct canvas *c, int row, int col, int cols, int action, int arg);

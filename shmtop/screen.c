@@ -192,11 +192,6 @@ bool screen_has_colors(void)
 	return has_colors() && COLORS >= 8;
 }
 
-void screen_beep(void)
-{
-	beep();
-}
-
 int screen_signal(void)
 {
 	return ending_signal;

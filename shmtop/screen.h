@@ -53,7 +53,4 @@ bool screen_next(struct screen_event *event);
 /* screen_signal - a signal that asks us to end (INT, TERM, HUP, QUIT); 0: none came. */
 int screen_signal(void);
 
-/* screen_bell - the terminal's own bell. */
-void screen_beep(void);
-
 #endif

@@ -53,7 +53,6 @@ struct ui {
 	bool mouse;
 	bool read_only;
 	bool wants_save;                /* W in the help screen */
-	bool has_bell;                  /* a key meant nothing: beep, or not */
 	bool is_over;                   /* q */
 };
 
