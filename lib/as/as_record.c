@@ -506,6 +506,26 @@ void as_record_child(struct as_record *r, pid_t pid, const struct as_proc_stat *
 	end(r);
 }
 
+void as_record_fatal(struct as_record *r, const struct as_record_fatal *f)
+{
+	struct as_json *j = &r->json;
+
+	begin(r, "fatal");
+	as_json_u64(j, "d", r->dump);
+	as_json_i64(j, "signal", f->signal);
+	as_json_i64(j, "code", f->code);
+	if (f->code > 0)
+		as_json_hex(j, "addr", f->addr);
+	else
+		as_json_null(j, "addr");
+	as_json_i64(j, "tid", f->tid);
+	if (f->sender > 0)
+		as_json_i64(j, "sender", f->sender);
+	else
+		as_json_null(j, "sender");
+	end(r);
+}
+
 void as_record_gauge(struct as_record *r, const char *name, uint64_t value, uint64_t limit)
 {
 	struct as_json *j = &r->json;

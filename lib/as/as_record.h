@@ -103,6 +103,15 @@ void as_record_waits(struct as_record *r, struct as_peek *p, uint64_t until_ns);
 void as_record_child(struct as_record *r, pid_t pid, const struct as_proc_stat *st,
 		     const char *reason);
 
+/* as_record_fatal - the signal that ends the process, behind the dump's first record. */
+struct as_record_fatal {
+	int signal, code; /* si_code */
+	uint64_t addr;    /* of a fault */
+	pid_t tid;        /* the thread that got it */
+	pid_t sender;     /* 0: nobody */
+};
+void as_record_fatal(struct as_record *r, const struct as_record_fatal *f);
+
 /* as_record_gauge - a number that the program keeps, of the current dump. limit 0: none. */
 void as_record_gauge(struct as_record *r, const char *name, uint64_t value, uint64_t limit);
 

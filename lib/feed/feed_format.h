@@ -31,6 +31,8 @@
  *   asked together), why ("signal", "control", "watchdog", "call", "fatal", "outside"),
  *   sender (pid that asked, or null), name (what the program calls itself: sigdump_name(); null),
  *   mono_us, real_us
+ * fatal   behind dump: the signal that ends the process: d, signal, code (si_code), addr ("0x" of a
+ *   fault, else null), tid (the thread that got it), sender (pid, or null)
  * look    a look at the transport: d, look (1 before the stacks, 2 after), mono_us
  *   What follows up to the next look, thread or done belongs to it; d and look are repeated.
  * hub     d, look, h (number within the dump), path, id ("0x"), ino, role ("host", "peer"),

@@ -102,6 +102,8 @@ static int change(int sig, const struct sigaction *act, struct sigaction *old)
 	const bool dump = sig && sig == dump_state.signal;
 	int err;
 
+	if (dump_live && !dump_thread.in_vfork && !dump && pl_fatal_has(sig))
+		return pl_fatal_change(sig, act, old);
 	if (!dump_live || dump_thread.in_vfork || (!dump && sig != dump_state.poke))
 		return pl_real.sigaction(sig, act, old);
 	if (!act || !dump_state_adopt())
@@ -154,13 +156,13 @@ static sighandler_t set_handler(int sig, sighandler_t handler, int flags)
 static sighandler_t set_bsd(int sig, sighandler_t handler)
 {
 	return is_special(sig) ? set_handler(sig, handler, interrupts ? 0 : SA_RESTART) :
-				 pl_real.signal(sig, handler);
+				 pl_fatal_after(sig, handler, pl_real.signal(sig, handler));
 }
 
 static sighandler_t set_sysv(int sig, sighandler_t handler)
 {
 	return is_special(sig) ? set_handler(sig, handler, SA_RESETHAND | SA_NODEFER) :
-				 pl_real.sysv_signal(sig, handler);
+				 pl_fatal_after(sig, handler, pl_real.sysv_signal(sig, handler));
 }
 
 sighandler_t bsd_signal(int sig, sighandler_t handler);
@@ -198,7 +200,7 @@ PL_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
 	sigset_t one, was;
 
 	if (!is_special(sig))
-		return pl_real.sigset(sig, handler);
+		return pl_fatal_after(sig, handler, pl_real.sigset(sig, handler));
 	sigemptyset(&one);
 	sigaddset(&one, sig);
 	if (handler == SIG_HOLD) {

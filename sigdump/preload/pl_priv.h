@@ -148,4 +148,15 @@ void pl_fork_child(void);
 bool pl_without_dumper(void);
 void pl_with_dumper(bool had);
 
+/*
+ * pl_fatal - the last dump (pl_fatal.c). _install_all at start; _remove_all before seccomp; _has:
+ * is it one of the signals; _change: sigaction() for one; _after: what the older functions return,
+ * once they have set `handler`.
+ */
+void pl_fatal_install_all(void);
+void pl_fatal_remove_all(void);
+bool pl_fatal_has(int sig);
+int pl_fatal_change(int sig, const struct sigaction *act, struct sigaction *old);
+sighandler_t pl_fatal_after(int sig, sighandler_t handler, sighandler_t old);
+
 #endif

@@ -21,6 +21,7 @@ static void entered(bool worked, bool had)
 {
 	if (!worked) {
 		pl_with_dumper(had);
+		pl_fatal_install_all();
 		return;
 	}
 	dump_state.sandboxed = true;
@@ -40,6 +41,8 @@ PL_EXPORT int prctl(int option, ...)
 	if (option != PR_SET_SECCOMP || !dump_state_is_ours())
 		return pl_real.prctl(option, a, b, c, d);
 	const bool had = pl_without_dumper();
+
+	pl_fatal_remove_all();
 	const int r = pl_real.prctl(option, a, b, c, d);
 	entered(r == 0, had);
 	return r;
@@ -56,6 +59,8 @@ __attribute__((used, visibility("hidden"))) long pl_enter_seccomp(long nr, unsig
 	if (!sets || !dump_state_is_ours())
 		return pl_real_syscall(nr, op, flags, args);
 	const bool had = pl_without_dumper();
+
+	pl_fatal_remove_all();
 	const long r = pl_real_syscall(nr, op, flags, args);
 	entered(r >= 0, had);
 	return r;

@@ -29,6 +29,10 @@
  * again (dlsym() may allocate). All memory a dump needs is mapped here; it is touched when it
  * is used, so that a process that is never dumped does not pay for it.
  *
+ * SEGV, ABRT, BUS, ILL, FPE and TERM have a handler of ours where the program has the default
+ * (pl_fatal.c): it writes a last dump and lets the same signal come again, by default. On a stack
+ * that has overflowed, without a signal stack of the program's, no handler can run: no dump.
+ *
  * At exit: a feed that exists gets an "end" record. The dumper needs no goodbye.
  *
  * Order of locks: there is one, dump_live->lock (start or stop of the dumper); dump_live->busy
@@ -68,6 +72,7 @@ __attribute__((constructor)) static void preload_start(int argc, char **argv, ch
 	pl_options_read(env);
 	dump_state_adopt();
 	pl_action_install();
+	pl_fatal_install_all();
 	const int fd = dump_state_new_page();
 	if (fd >= 0)
 		as_sys_close(fd);

@@ -6,6 +6,7 @@ trap 'rm -f "$feed" "$TMPDIR/out"' EXIT
 cat >"$feed" <<'END'
 {"v":1,"t":"feed","boot":"01234567-89ab-cdef-0123-456789abcdef","host":"box","pidns":4026531836,"pid":4112,"start":77,"image":"0x9f3c000000000001","comm":"search","exe":"/usr/bin/search","uid":1000,"writer":"0.1.0","segment":1,"by":"self","mono_us":1000,"real_us":1700000000000000,"caps":["peek","schedstat"]}
 {"v":1,"t":"dump","d":1,"family":"0x7b","why":"signal","sender":null,"name":"search","mono_us":2000,"real_us":1700000000001000}
+{"v":1,"t":"fatal","d":1,"signal":11,"code":-6,"addr":null,"tid":4112,"sender":4112}
 {"v":1,"t":"look","d":1,"look":1,"mono_us":2001}
 {"v":1,"t":"hub","d":1,"look":1,"h":0,"path":"/dev/shm/demo.hub","id":"0xfeed","ino":12,"role":"peer","peer":3,"host_pid":4101,"host_start":70,"created_us":500,"created_real_us":1700000000000000,"file_bytes":268435456,"version":1,"writer":"0.1.0","ring_cells":256,"calls_max":8192,"calls_pending":1,"last_alive_us":1900,"stopping":0,"no_space":0,"no_space_us":0,"calls_waited":0,"calls_refused":0,"error":null}
 {"v":1,"t":"peer","d":1,"look":1,"h":0,"peer":3,"name":"search","pid":4112,"start":77,"state":"live","incarnation":1,"exit_status":-1,"started_us":600,"died_us":0,"loop_tid":4112,"beat":"asleep","beat_method":0,"beat_ms":1,"flag":1,"flag_ms":1,"host_flag":0,"host_flag_ms":0,"host_tid":0,"host_beat":null,"host_beat_method":0,"host_beat_ms":0,"calls_pending":1,"slots_held":0,"restarts":0,"alloc_failed":0,"host_alloc_failed":0,"handled":1034}

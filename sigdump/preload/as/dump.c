@@ -376,12 +376,14 @@ static void ask_threads(struct run *run)
 
 static void write_dump(struct run *run)
 {
-	static const char *const why[] = { "signal", "control", "watchdog", "call" };
+	static const char *const why[] = { "signal", "control", "watchdog", "call", "fatal" };
 	struct as_record *r = &work->record;
 
 	run->from = r->json.written + r->json.len;
 	as_record_dump(r, &work->peek, run->family, why[run->request->why], run->request->sender,
 		       dump_state.name[0] ? dump_state.name : NULL);
+	if (run->request->fatal)
+		as_record_fatal(r, run->request->fatal);
 	dump_step(AS_STEP_LOOK1, 0);
 	dump_hub_look(r, 1, run->until_ns);
 	as_json_flush(&r->json);
@@ -395,10 +397,15 @@ static void write_dump(struct run *run)
 	dump_step(AS_STEP_LOOK2, 0);
 	dump_hub_look(r, 2, run->until_ns);
 	as_json_flush(&r->json);
-	dump_told_write(r, run->until_ns);
-	dump_step(AS_STEP_CHILDREN, 0);
-	dump_children_tell(r, run->family, work->text, TEXT, run->until_ns);
+	/* with a process that ends nobody waits: its children have fates of their own */
+	if (!run->request->fatal) {
+		dump_told_write(r, run->until_ns);
+		dump_step(AS_STEP_CHILDREN, 0);
+		dump_children_tell(r, run->family, work->text, TEXT, run->until_ns);
+	}
 	as_record_done(r, &run->done);
+	if (run->request->fatal)
+		as_record_end(&r->json, "signal", run->request->fatal->signal);
 }
 
 /* The result, for whoever asked through the control page. */
@@ -427,7 +434,8 @@ static void dump_once(const struct dump_request *request)
 	struct run run = { .request = request,
 			   .family = request->family ? request->family : dump_state_random(),
 			   .until_ns = as_sys_clock_ns(CLOCK_MONOTONIC) +
-				       dump_state.deadline_ms * UINT64_C(1000000),
+				       (request->fatal ? DUMP_FATAL_MS : dump_state.deadline_ms) *
+					       UINT64_C(1000000),
 			   .cpu_ns = as_sys_clock_ns(CLOCK_THREAD_CPUTIME_ID),
 			   .done = { .began_us = as_record_now_us() } };
 

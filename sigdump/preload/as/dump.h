@@ -19,13 +19,14 @@
 #include "lib/as/as_record.h"
 #include "sigdump/preload/as/dump_running.h"
 
-enum dump_why { DUMP_WHY_SIGNAL, DUMP_WHY_CONTROL, DUMP_WHY_WATCHDOG, DUMP_WHY_CALL };
+enum dump_why { DUMP_WHY_SIGNAL, DUMP_WHY_CONTROL, DUMP_WHY_WATCHDOG, DUMP_WHY_CALL, DUMP_WHY_FATAL };
 
 struct dump_request {
 	enum dump_why why;
 	pid_t sender;       /* 0: not known */
 	uint64_t family;    /* 0: a new one */
 	const void *context; /* the handler's ucontext_t, in a plain process; else NULL */
+	const struct as_record_fatal *fatal; /* DUMP_WHY_FATAL */
 	pid_t disturbed;    /* thread whose wait the signal interrupted on its way; 0 */
 };
 

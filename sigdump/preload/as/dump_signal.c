@@ -153,7 +153,7 @@ static void dump_here(void *context_of_handler)
  * Calls f(arg) on the reserved stack: the program's own may be a small one for signals. The
  * frames below are found again through RBP.
  */
-__attribute__((noinline)) static void call_on(void *stack_top, void (*f)(void *), void *arg)
+__attribute__((noinline)) void dump_signal_call_on(void *stack_top, void (*f)(void *), void *arg)
 {
 	__asm__ volatile("movq %%rsp, %%rbx\n\t"
 			 "movq %[top], %%rsp\n\t"
@@ -181,7 +181,7 @@ void dump_signal_handler(int sig, siginfo_t *info, void *context)
 						    .sender = info->si_pid,
 						    .context = context };
 
-			call_on(dump_stack_top(), dump_here, &ask);
+			dump_signal_call_on(dump_stack_top(), dump_here, &ask);
 		}
 	}
 	dump_signal_restart(context);

@@ -50,4 +50,7 @@ int dump_signal_poke(pid_t tid, int what);
  */
 bool dump_signal_restart(void *context);
 
+/* dump_signal_call_on - call f(arg) on another stack. Safety: AS-safe. */
+void dump_signal_call_on(void *stack_top, void (*f)(void *), void *arg);
+
 #endif

@@ -27,6 +27,8 @@
  *   L15    live->diag_runs, diag->state: seq_cst on both sides: the diag thread says what it is
  *          about to call, then looks whether it is still registered; who removes it takes it
  *          away, then looks whether it is being called
+ *   L17    live->fatal     the thread      the dumper            what the signal was is written
+ *                          that got it
  *   L16    live->called_done  the dumper       sigdump_api_dump      the dump is in the feed
  *   L9     live->retire    dumper_stop         the dumper            it ends before more work
  */
@@ -40,9 +42,10 @@
 #include <sys/types.h>
 
 #include "lib/as/as_control.h"
+#include "lib/as/as_record.h"
 #include "sigdump/sigdump.h"
 
-enum { DUMP_DIAG_TEXT = 4096, DUMP_PATH = 448, DUMP_DEADLINE_MS = 5000 };
+enum { DUMP_DIAG_TEXT = 4096, DUMP_PATH = 448, DUMP_DEADLINE_MS = 5000, DUMP_FATAL_MS = 2000 };
 
 /*
  * A registered hub: free -> filling -> wanted (by the thread that registers) -> open (by the
@@ -113,6 +116,10 @@ struct dump_live {
 	_Atomic uint32_t main_blocks; /* the first thread blocks it in its own view */
 	_Atomic uint32_t hubs_asked;  /* futex: registrations so far */
 	_Atomic uint32_t hubs_done;   /* futex: seen by the dumper */
+	_Atomic uint32_t fatal_taken; /* a thread writes the record below */
+	_Atomic uint32_t fatal;       /* L17: 1: the dumper shall write the last dump */
+	_Atomic uint32_t fatal_done;  /* futex: it has */
+	struct as_record_fatal fatal_is;
 	_Atomic uint32_t called;      /* sigdump_dump() calls so far */
 	_Atomic uint32_t called_done; /* L16: futex: answered */
 	_Atomic int32_t diag_tid;     /* the thread that runs callbacks; -1: being started */

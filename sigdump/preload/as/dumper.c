@@ -254,6 +254,23 @@ static void look_at_calls(void)
 	as_sys_futex(&dump_live->called_done, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
+/* A thread got a signal that ends the process, and waits in its handler. */
+static void look_at_fatal(void)
+{
+	/* acquire L17: what it was */
+	if (!atomic_load_explicit(&dump_live->fatal, memory_order_acquire))
+		return;
+	dump_run(&(struct dump_request){ .why = DUMP_WHY_FATAL,
+					 .sender = dump_live->fatal_is.sender,
+					 .disturbed = dump_live->fatal_is.tid,
+					 .fatal = &dump_live->fatal_is });
+	/* relaxed: nothing is read on its account */
+	atomic_store_explicit(&dump_live->fatal, 0, memory_order_relaxed);
+	/* relaxed: as above */
+	atomic_store_explicit(&dump_live->fatal_done, 1, memory_order_relaxed);
+	as_sys_futex(&dump_live->fatal_done, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
 static bool shall_end(void)
 {
 	/* acquire L9: pairs with dumper_stop() */
@@ -280,6 +297,7 @@ static void dumper_main(void *arg)
 		struct pollfd on[2] = { { fds.signal, POLLIN, 0 }, { fds.bell[0], POLLIN, 0 } };
 
 		as_sys_poll(on, 2, dump_watch_nap(&nap));
+		look_at_fatal();
 		follow_owner();
 		dump_hub_open_wanted();
 		take_all_signals();
