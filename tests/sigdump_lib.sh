@@ -39,7 +39,10 @@ start_program() {
 	rm "$TMPDIR/in.$$" "$TMPDIR/out.$$"
 }
 read_line() { # the next line of its output into $line
-	IFS= read -r -t 30 -u "$from" line || fail "no further line from process $pid"
+	line="hubdemo: note:"
+	while [[ $line == "hubdemo: note:"* ]]; do # on its stderr, at any moment
+		IFS= read -r -t 30 -u "$from" line || fail "no further line from process ${pid:-}"
+	done
 }
 await_ready() {
 	read_line
