@@ -210,6 +210,19 @@ static void fill_classes(struct hub_map *map, const struct hub_layout *l)
 	}
 }
 
+void hub_file_heal(const struct hub_map *map)
+{
+	if (memcmp(map->base, &map->header, sizeof(map->header)) != 0)
+		memcpy(map->base, &map->header, sizeof(map->header));
+	for (unsigned i = 0; i < map->class_count; i++) {
+		struct hub_class *c = hub_map_class(map, i);
+
+		c->bytes = map->klass[i].bytes;
+		c->slots_max = map->klass[i].max;
+		c->backed_unit = map->klass[i].unit;
+	}
+}
+
 static int fill(int fd, struct hub_layout *l, const char *path, struct hub_map *map,
 		struct err *err)
 {

@@ -45,6 +45,10 @@ int hub_file_attach(const char *path, struct hub_map *map, struct err *err);
  * Returns 0, -ENOSPC (also for EFBIG), or what fallocate() says. Safety: MT-safe, may block. */
 int hub_file_back(int fd, uint64_t offset, uint64_t bytes);
 
+/* hub_file_heal - host: write the constants of the file again (header, class sizes), should a peer
+ * gone wild have overwritten them: the next one to attach needs them. Safety: one-owner. */
+void hub_file_heal(const struct hub_map *map);
+
 /* hub_file_is_locked - does a host hold this hub? Safety: MT-safe. */
 bool hub_file_is_locked(int fd);
 

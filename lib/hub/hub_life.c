@@ -439,6 +439,7 @@ static int give_birth(struct shmhub *hub, struct hub_link *link, struct err *err
 	struct hub_spawn *spawn = link->spawn;
 	int r = back_tables(hub, peer), host_bell, peer_bell, pid = -1, pidfd = -1;
 
+	hub_file_heal(&hub->map);
 	if (r)
 		return err_set(err, r, "%s: no room for the rings of peer %u (%s): %s", hub->path, peer,
 			       spawn->name, strerror(-r));
@@ -557,12 +558,24 @@ static void close_fds(struct shmhub *hub, struct hub_link *link)
 	link->pidfd = -1;
 }
 
+/* Asked by the life thread, which alone starts and buries. */
+static bool is_alive(void *arg, unsigned peer, unsigned incarnation)
+{
+	struct shmhub *hub = arg;
+	unsigned now;
+
+	return peer >= 1 && peer <= hub->map.header.peers_max &&
+	       hub_link_now(&hub->link[peer], &now) == HUB_LINK_OPEN &&
+	       (now & 0x1ff) == incarnation;
+}
+
+/* What it left; and, should it have gone wild before, what it made of others' words. */
 static void take_back_slots(struct shmhub *hub, struct hub_link *link)
 {
 	const uint32_t n = hub_slot_sweep(&hub->pool.slots, link->id, link->end.incarnation,
 					  hub_end_ms(&link->end));
 
-	hub_add(&hub->map.host->slots_swept, n);
+	hub_add(&hub->map.host->slots_swept, n + hub_slot_repair(&hub->pool.slots, is_alive, hub));
 }
 
 /* Its process is gone for certain. */

@@ -31,6 +31,8 @@
  *   W1     *_seq, *_waiters seq_cst on both sides: the waiter counts itself in, looks once more,
  *                           sleeps on the number it has seen; the waker changes what is waited
  *                           for, then looks for waiters and counts the number up.
+ *   M2     klass.mine[]     seq_cst on both sides: a thread counts itself in before it makes a
+ *                           slot's word the host's; the repair reads the word, then the count.
  *   W2     flush_queued     hub_send flush_soon     hub_send flush_run      one work item per link
  *   A1     link->armed      seq_cst on both sides: the event thread clears it when a bell was
  *                           delivered, then looks at the role; whoever leaves the role stores

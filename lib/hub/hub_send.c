@@ -322,6 +322,8 @@ int hub_send(struct shmhub *hub, struct hub_link *link, unsigned incarnation, st
 	pthread_mutex_lock(&link->send);
 	for (;;) {
 		r = still_open(link, incarnation);
+		if (!r && m->kind == HUB_KIND_CALL && hub_is_stopping(hub))
+			r = -ESHUTDOWN; /* its entry may have been passed over, being set up */
 		if (!r)
 			r = put(hub, link, m, payload, slot, pend, rang);
 		if (r != -EAGAIN || !deadline_ns)

@@ -64,7 +64,8 @@ static int init_class(struct hub_slot_class *c, const struct hub_map_class *k,
 	hub_put32(&c->known, mirror->slots_first);
 	c->backed = calloc((units_of(k) + 63) / 64, sizeof(*c->backed));
 	c->idle = calloc(k->max, sizeof(*c->idle));
-	return c->backed && c->idle ? 0 : -ENOMEM;
+	c->mine = calloc(k->max, sizeof(*c->mine));
+	return c->backed && c->idle && c->mine ? 0 : -ENOMEM;
 }
 
 int hub_slots_init(struct hub_slots *s, const struct hub_map *map, bool is_host)
@@ -85,8 +86,10 @@ void hub_slots_fini(struct hub_slots *s)
 	for (unsigned i = 0; i < HUB_CLASSES_MAX; i++) {
 		free((void *)s->klass[i].backed);
 		free(s->klass[i].idle);
+		free((void *)s->klass[i].mine);
 		s->klass[i].backed = NULL;
 		s->klass[i].idle = NULL;
+		s->klass[i].mine = NULL;
 	}
 }
 
@@ -220,6 +223,16 @@ static int back_slot(struct hub_slots *s, uint32_t ref, uint32_t bytes)
 	return 0;
 }
 
+/* The host keeps its own count of who of it has a slot: up before the word is changed in its
+ * favour, down after it was given away. hub_slot_repair() goes by it. */
+static void count_mine(struct hub_slots *s, uint32_t ref, int n)
+{
+	if (s->is_host)
+		/* seq_cst M2: before the word is ours, after it is not; pairs with is_possible() */
+		atomic_fetch_add_explicit(&s->klass[HUB_SLOT_REF_CLASS(ref)].mine[HUB_SLOT_REF_INDEX(ref)],
+					  (uint8_t)n, memory_order_seq_cst);
+}
+
 /* ---- claim ------------------------------------------------------------------------------ */
 
 /* free -> allocated, if it is free now. */
@@ -233,11 +246,14 @@ static bool try_claim(struct hub_slots *s, unsigned klass, uint32_t i, struct hu
 		return false;
 	const uint64_t now = end_word(HUB_SLOT_ALLOCATED, end, HUB_SLOT_GENERATION(was) + 1);
 
+	count_mine(s, HUB_SLOT_REF(klass, i), 1);
 	HUB_STEP("slot.claim.before");
 	/* acquire S1: the former holder has let go; pairs with release S1 in hub_slot_free() */
 	if (!atomic_compare_exchange_strong_explicit(&at->word, &was, now, memory_order_acquire,
-						     memory_order_relaxed))
+						     memory_order_relaxed)) {
+		count_mine(s, HUB_SLOT_REF(klass, i), -1);
 		return false;
+	}
 	HUB_STEP("slot.claim.after");
 	*slot = (struct hub_slot_ref){ HUB_SLOT_REF(klass, i), now };
 	return true;
@@ -393,12 +409,9 @@ int hub_slot_send(struct hub_slots *s, struct hub_slot_ref *slot, uint32_t bytes
 	const int r = move(s, slot, HUB_SLOT_IN_FLIGHT);
 
 	HUB_STEP("slot.send.after");
+	if (!r)
+		count_mine(s, slot->ref, -1);
 	return r;
-}
-
-int hub_slot_unsend(struct hub_slots *s, struct hub_slot_ref *slot)
-{
-	return move(s, slot, HUB_SLOT_ALLOCATED);
 }
 
 static bool is_reference(const struct hub_slots *s, uint32_t ref, uint32_t bytes)
@@ -422,12 +435,15 @@ int hub_slot_take(struct hub_slots *s, uint32_t ref, uint32_t gen, uint32_t byte
 	if ((uint32_t)HUB_SLOT_GENERATION(mine.word) != gen ||
 	    mine.word != end_word(HUB_SLOT_IN_FLIGHT, end, HUB_SLOT_GENERATION(mine.word)))
 		return -ESTALE;
+	count_mine(s, ref, 1);
 	HUB_STEP("slot.take.before");
 	int r = move(s, &mine, HUB_SLOT_HELD);
 
 	HUB_STEP("slot.take.after");
-	if (r)
+	if (r) {
+		count_mine(s, ref, -1);
 		return r;
+	}
 	hub_put32(&slot_of(s, ref)->time_ms, time_ms);
 	/* the sender should have backed it; the host reads only what it knows to have pages */
 	if (s->is_host && (r = back_slot(s, ref, bytes))) {
@@ -456,22 +472,33 @@ static void remember_hint(struct hub_slots *s, uint32_t ref)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* True: it was what `slot` says, and is free now. */
+static bool set_free(struct hub_slots *s, const struct hub_slot_ref *slot)
+{
+	uint64_t was = slot->word;
+
+	HUB_STEP("slot.free.before");
+	/* release S1: the payload is done with; pairs with acquire S1 in try_claim(). seq_cst B1:
+	 * and the waiters are looked at after it; pairs with hub_slot_announce(). */
+	const bool freed = atomic_compare_exchange_strong_explicit(
+		&slot_of(s, slot->ref)->word, &was, with_state(was, HUB_SLOT_FREE),
+		memory_order_seq_cst, memory_order_relaxed);
+
+	HUB_STEP("slot.free.after");
+	return freed;
+}
+
 bool hub_slot_free(struct hub_slots *s, struct hub_slot_ref *slot)
 {
 	if (slot->ref == HUB_NO_SLOT)
 		return false;
 	const uint32_t ref = slot->ref;
-	uint64_t was = slot->word;
+	const bool freed = set_free(s, slot);
 
 	slot->ref = HUB_NO_SLOT;
-	HUB_STEP("slot.free.before");
-	/* release S1: the payload is done with; pairs with acquire S1 in try_claim(). seq_cst B1:
-	 * and the waiters are looked at after it; pairs with hub_slot_announce(). */
-	if (!atomic_compare_exchange_strong_explicit(&slot_of(s, ref)->word, &was,
-						     with_state(was, HUB_SLOT_FREE),
-						     memory_order_seq_cst, memory_order_relaxed))
+	count_mine(s, ref, -1);
+	if (!freed)
 		return false; /* swept meanwhile, or scribbled over: no longer ours to give back */
-	HUB_STEP("slot.free.after");
 	remember_hint(s, ref);
 	/* seq_cst B1: pairs with hub_slot_announce() */
 	return atomic_load_explicit(&hub_map_class(s->map, HUB_SLOT_REF_CLASS(ref))->waiters,
@@ -524,13 +551,11 @@ static bool sweep_slot(struct hub_slots *s, unsigned klass, uint32_t i, unsigned
 		       unsigned incarnation, uint32_t time_ms)
 {
 	struct hub_slot *at = hub_map_slot(s->map, klass, i);
-	const uint64_t word = hub_get64(&at->word);
+	const struct hub_slot_ref slot = { HUB_SLOT_REF(klass, i), hub_get64(&at->word) };
 
-	if (!is_left_behind(word, peer, incarnation))
+	if (!is_left_behind(slot.word, peer, incarnation) || !set_free(s, &slot))
 		return false;
-	struct hub_slot_ref slot = { HUB_SLOT_REF(klass, i), word };
-
-	hub_slot_free(s, &slot);
+	remember_hint(s, slot.ref);
 	hub_put32(&at->time_ms, time_ms);
 	return true;
 }
@@ -548,6 +573,51 @@ uint32_t hub_slot_sweep(struct hub_slots *s, unsigned peer, unsigned incarnation
 	/* what the dead peer backed without ever sending it is known only to the shared marks */
 	hub_put32(&s->backed_more, 1);
 	return swept;
+}
+
+/* ---- repair -------------------------------------------------------------------------------- */
+
+/* Can somebody who lives, and keeps to the protocol, have written this word? */
+static bool is_possible(struct hub_slots *s, unsigned klass, uint32_t i, uint64_t word,
+			bool (*is_alive)(void *, unsigned, unsigned), void *arg)
+{
+	const bool hosts = HUB_SLOT_DIRECTION(word) == HUB_TO_PEER;
+
+	switch (HUB_SLOT_STATE(word)) {
+	case HUB_SLOT_FREE:
+		return true;
+	case HUB_SLOT_IN_FLIGHT:
+		return is_alive(arg, HUB_SLOT_PEER(word), HUB_SLOT_INCARNATION(word));
+	case HUB_SLOT_ALLOCATED:
+	case HUB_SLOT_HELD:
+		/* the host's: of a dead peer's incarnation too, as long as it knows of it */
+		if (hosts == (HUB_SLOT_STATE(word) == HUB_SLOT_ALLOCATED))
+			/* seq_cst M2: it was counted before the word was written */
+			return atomic_load_explicit(&s->klass[klass].mine[i], memory_order_seq_cst);
+		return is_alive(arg, HUB_SLOT_PEER(word), HUB_SLOT_INCARNATION(word));
+	default:
+		return false; /* punching: that is done by the thread that also repairs */
+	}
+}
+
+uint32_t hub_slot_repair(struct hub_slots *s,
+			 bool (*is_alive)(void *arg, unsigned peer, unsigned incarnation), void *arg)
+{
+	uint32_t repaired = 0;
+
+	for (unsigned klass = 0; klass < s->map->class_count; klass++) {
+		const uint32_t n = hub_slot_published(s, klass);
+
+		for (uint32_t i = 0; i < n; i++) {
+			struct hub_slot *at = hub_map_slot(s->map, klass, i);
+			const struct hub_slot_ref slot = { HUB_SLOT_REF(klass, i),
+							   hub_get64(&at->word) };
+
+			if (!is_possible(s, klass, i, slot.word, is_alive, arg))
+				repaired += set_free(s, &slot);
+		}
+	}
+	return repaired;
 }
 
 /* ---- punch --------------------------------------------------------------------------------- */

@@ -35,6 +35,7 @@ struct hub_slot_class {
 	unsigned hints;
 	_Atomic uint32_t known;        /* host: slots whose table is known to have pages */
 	_Atomic uint64_t *backed;      /* host: payload that is known to have pages */
+	_Atomic uint8_t *mine;         /* host: threads of it that have, or try to get, this slot */
 	uint64_t *idle;                /* puncher's: word of each slot one pass ago (host) */
 };
 
@@ -100,10 +101,6 @@ void *hub_slot_payload(const struct hub_slots *s, uint32_t ref, uint32_t *room);
 int hub_slot_send(struct hub_slots *s, struct hub_slot_ref *slot, uint32_t bytes, uint32_t call,
 		  uint16_t method, uint32_t time_ms);
 
-/* hub_slot_unsend - in flight -> allocated: its descriptor could not be published.
- * Returns 0 or -ESTALE. Safety: MT-safe, wait-free. */
-int hub_slot_unsend(struct hub_slots *s, struct hub_slot_ref *slot);
-
 /*
  * hub_slot_take - in flight -> held, by the receiver named in a descriptor.
  *
@@ -140,6 +137,16 @@ bool hub_slot_unannounce(struct hub_slots *s);
  * Returns slots taken back. Safety: MT-safe, wait-free per slot.
  */
 uint32_t hub_slot_sweep(struct hub_slots *s, unsigned peer, unsigned incarnation, uint32_t time_ms);
+
+/*
+ * hub_slot_repair - free every slot whose word nobody can have written who keeps to the
+ * protocol: no such state or peer, an incarnation that is not alive, or held by the host, which
+ * knows what it has. After a peer that may have scribbled over the table has died.
+ * is_alive  does this incarnation of a peer live?
+ * Returns slots freed. Safety: MT-safe; host only; reads the whole table.
+ */
+uint32_t hub_slot_repair(struct hub_slots *s,
+			 bool (*is_alive)(void *arg, unsigned peer, unsigned incarnation), void *arg);
 
 /*
  * hub_slot_punch - give pages of slots back to the filesystem that were free in this and in the
