@@ -131,7 +131,8 @@ uint32_t hub_live_slots_used(const struct shmhub *hub)
 	uint32_t used = 0;
 
 	for (unsigned k = 0; k < hub->map.class_count; k++) {
-		const uint32_t n = hub_get32(&hub_map_class(&hub->map, k)->slots);
+		const uint32_t said = hub_get32(&hub_map_class(&hub->map, k)->slots);
+		const uint32_t n = said < hub->map.klass[k].max ? said : hub->map.klass[k].max;
 
 		for (uint32_t i = 0; i < n; i++)
 			used += HUB_SLOT_STATE(hub_get64(&hub_map_slot(&hub->map, k, i)->word)) !=

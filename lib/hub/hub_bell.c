@@ -37,13 +37,15 @@ void hub_end_open(struct hub_end *end, const struct hub_map *map, unsigned peer,
 	struct hub_ring *in = hub_map_ring(map, peer, is_host ? HUB_SEND : HUB_RECV);
 	const uint32_t cells = map->header.ring_cells;
 
-	*end = (struct hub_end){
-		.map = map, .entry = entry, .bell = bell, .peer = (uint16_t)peer,
-		.incarnation = (uint16_t)incarnation, .is_host = is_host,
-		.mine = is_host ? &entry->host_asleep : &entry->peer_asleep,
-		.mine_ms = is_host ? &entry->host_asleep_ms : &entry->peer_asleep_ms,
-		.theirs = is_host ? &entry->peer_asleep : &entry->host_asleep,
-	};
+	end->map = map;
+	end->entry = entry;
+	end->mine = is_host ? &entry->host_asleep : &entry->peer_asleep;
+	end->mine_ms = is_host ? &entry->host_asleep_ms : &entry->peer_asleep_ms;
+	end->theirs = is_host ? &entry->peer_asleep : &entry->host_asleep;
+	end->bell = bell;
+	end->peer = (uint16_t)peer;
+	end->incarnation = (uint16_t)incarnation;
+	end->is_host = is_host;
 	hub_ring_tx_start(&end->tx, out, cells, hub_get64(&out->head));
 	hub_ring_rx_start(&end->rx, in, cells, hub_get64(&in->tail));
 }
@@ -78,6 +80,17 @@ bool hub_end_wake(struct hub_end *end, uint32_t bits)
 	return true;
 }
 
+void hub_end_slept(struct hub_end *end)
+{
+	hub_add(&end->rx.sleeps, 1);
+	hub_put64(&end->rx.ring->sleeps, hub_get64(&end->rx.sleeps));
+}
+
+void hub_end_waited(struct hub_end *end)
+{
+	hub_put64(&end->tx.ring->full_waits, ++end->tx.full_waits);
+}
+
 void hub_end_announce(struct hub_end *end, uint32_t bits)
 {
 	hub_put32(end->mine_ms, hub_end_ms(end));
@@ -93,11 +106,11 @@ void hub_end_withdraw(struct hub_end *end, uint32_t bits)
 		atomic_fetch_and_explicit(end->mine, ~bits, memory_order_seq_cst);
 }
 
-static void note_bell(struct hub_ring *ring, uint64_t head, uint32_t now_ms)
+static void note_bell(struct hub_tx *tx, uint32_t now_ms)
 {
-	hub_add(&ring->bells, 1);
-	hub_put64(&ring->bell_head, head);
-	hub_put32(&ring->bell_ms, now_ms);
+	hub_put64(&tx->ring->bells, ++tx->bells);
+	hub_put64(&tx->ring->bell_head, tx->position);
+	hub_put32(&tx->ring->bell_ms, now_ms);
 }
 
 int hub_end_send(struct hub_end *end, struct hub_message *m, const void *payload, uint64_t *at,
@@ -111,7 +124,7 @@ int hub_end_send(struct hub_end *end, struct hub_message *m, const void *payload
 	const int r = hub_ring_claim(&end->tx, n, urgent);
 
 	if (r) {
-		hub_add(&ring->full, 1);
+		hub_put64(&ring->full, ++end->tx.full);
 		return r;
 	}
 	m->time_ms = hub_end_ms(end);
@@ -128,7 +141,7 @@ int hub_end_send(struct hub_end *end, struct hub_message *m, const void *payload
 	const bool rung = hub_end_wake(end, HUB_ASLEEP_MESSAGE);
 
 	if (rung)
-		note_bell(ring, end->tx.position, m->time_ms);
+		note_bell(&end->tx, m->time_ms);
 	hub_put32(&ring->sending, 0);
 	if (rang)
 		*rang = rung;

@@ -35,7 +35,7 @@ int hub_bell_pair(int *host_end, int *peer_end);
 
 /*
  * hub_end_open - set up this process's end. Positions are those in the rings: whoever starts
- * an incarnation has made them agree.
+ * an incarnation has made them agree. Counters of the end go on.
  * Safety: one-owner.
  */
 void hub_end_open(struct hub_end *end, const struct hub_map *map, unsigned peer,
@@ -69,6 +69,11 @@ void hub_end_announce(struct hub_end *end, uint32_t bits);
 
 /* hub_end_withdraw - awake again: no bell is needed for `bits`. Safety: MT-safe, wait-free. */
 void hub_end_withdraw(struct hub_end *end, uint32_t bits);
+
+/* hub_end_slept - count a sleep of the consumer; hub_end_waited - a producer's wait for space.
+ * Safety: one consumer, one producer at a time. */
+void hub_end_slept(struct hub_end *end);
+void hub_end_waited(struct hub_end *end);
 
 /* hub_end_wake - ring the other end if it sleeps for one of `bits`. True: rung.
  * Safety: MT-safe, never blocks. */

@@ -49,7 +49,7 @@ static int find_peer(struct shmhub *hub, unsigned peer, struct hub_link **link,
 
 static void note_method(struct shmhub *hub)
 {
-	hub_add_shared(&hub->map.host->calls_made, 1);
+	HUB_NOTE(hub, calls_made, 1);
 }
 
 /* ---- start ------------------------------------------------------------------------------- */

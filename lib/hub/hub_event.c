@@ -24,6 +24,7 @@
 
 enum { WATCH_POKE, WATCH_BELL, WATCH_DEATH };
 #define TICK_NS UINT64_C(1000000000)
+enum { TICKS = 1, TICKS_IN_HANDLER = 10 }; /* after the one that saw it first */
 
 static uint64_t watch(unsigned what, const struct hub_link *link)
 {
@@ -133,7 +134,7 @@ static void on_bell(struct shmhub *hub, struct hub_link *link)
 	if (!hub_link_is_open(link))
 		return;
 	if (hub_role_try(link)) {
-		hub_add(&link->end.rx.ring->sleeps, 1);
+		hub_end_slept(&link->end);
 		serve(hub, link);
 	} else {
 		/* its holder drains the bell, and arms it when it leaves; those who wait for space
@@ -178,8 +179,16 @@ static void net_in(struct shmhub *hub, struct hub_link *link)
 	const bool stuck = !hub_ring_is_empty(&end->rx) &&
 			   !(hub_get32(end->mine) & HUB_ASLEEP_MESSAGE) && !has_unread_bell(end);
 
+	const bool torn = hub_ring_is_torn(&end->rx);
+
+	if (torn) {
+		hub_role_leave(hub, link);
+		hub_life_quarantine(hub, link);
+		return;
+	}
 	if (stuck && link->net_in == end->rx.position + 1) {
-		hub_add(&end->rx.ring->rescues, 1);
+		hub_note(&hub->count.rescues, NULL, 1);
+		hub_add_shared(&end->rx.ring->rescues, 1);
 		serve(hub, link);
 		return;
 	}
@@ -190,32 +199,55 @@ static void net_in(struct shmhub *hub, struct hub_link *link)
 		hub_role_leave(hub, link);
 }
 
-/* The peer sleeps, its announcement is gone, its bell is empty, and it has messages. */
-static void net_out(struct hub_link *link)
+/*
+ * The peer's announcement is gone, its bell is empty, and it takes nothing. One that is in a
+ * handler may just be slow: it gets its bell late. (The beat, too, may have been scribbled over.)
+ */
+static bool is_patience_over(const struct hub_link *link)
+{
+	const bool in_handler =
+		HUB_BEAT_STATE(hub_get64(&link->entry->beat)) == HUB_BEAT_HANDLER;
+
+	return link->net_ticks == (in_handler ? TICKS_IN_HANDLER : TICKS);
+}
+
+/* No end that is asleep and sane looks like this while messages wait. */
+static bool is_announcement_lost(uint32_t theirs)
+{
+	return !theirs || (theirs & ~(uint32_t)HUB_ASLEEP_ALL);
+}
+
+static void net_out(struct shmhub *hub, struct hub_link *link)
 {
 	struct hub_end *end = &link->end;
 	int unread = 0;
 
 	pthread_mutex_lock(&link->send);
 	const uint64_t tail = hub_get64(&end->tx.ring->tail);
-	const bool stuck = hub_link_is_open(link) && tail < end->tx.position &&
-			   !hub_get32(end->theirs) &&
-			   HUB_BEAT_STATE(hub_get64(&end->entry->beat)) == HUB_BEAT_ASLEEP &&
+	const bool is_open = hub_link_is_open(link);
+	const bool nonsense = is_open && (tail < end->tx.tail || tail > end->tx.position);
+	const bool stuck = is_open && !nonsense && tail < end->tx.position &&
+			   is_announcement_lost(hub_get32(end->theirs)) &&
+			   link->net_out == tail + 1 &&
 			   ioctl(end->bell, SIOCOUTQ, &unread) == 0 && !unread;
 
-	if (stuck && link->net_out == tail + 1) {
-		hub_add(&end->tx.ring->rescues, 1);
+	link->net_out = tail + 1;
+	link->net_ticks = stuck ? link->net_ticks + 1 : 0;
+	if (stuck && is_patience_over(link)) {
+		hub_note(&hub->count.rescues, NULL, 1);
+		hub_add_shared(&end->tx.ring->rescues, 1);
 		hub_end_ring(end);
 	}
-	link->net_out = stuck ? tail + 1 : 0;
 	pthread_mutex_unlock(&link->send);
+	if (nonsense)
+		hub_life_quarantine(hub, link);
 }
 
 static void net_slots(struct shmhub *hub)
 {
 	for (unsigned i = 0; i < hub->map.class_count; i++)
 		if (hub_get32(&hub_map_class(&hub->map, i)->waiters)) {
-			hub_add(&hub->map.host->slot_rescues, 1);
+			HUB_NOTE(hub, slot_rescues, 1);
 			hub_send_slots(hub);
 			return;
 		}
@@ -257,7 +289,7 @@ static void tick(struct shmhub *hub)
 		if (!hub_link_is_open(link) || hub_get32(&link->hung_up))
 			continue;
 		net_in(hub, link);
-		net_out(link);
+		net_out(hub, link);
 	}
 	net_slots(hub);
 	if (!is_anything_pending(hub))

@@ -190,6 +190,7 @@ enum {
 	HUB_ASLEEP_MESSAGE = 1, /* shown as the waiting flag */
 	HUB_ASLEEP_SPACE = 2,   /* room in the ring this end writes */
 	HUB_ASLEEP_SLOT = 4,    /* a free slot of any class */
+	HUB_ASLEEP_ALL = 7,
 };
 
 /*

@@ -286,6 +286,7 @@ int shmhub_peer_get(struct shmhub *hub, unsigned peer, struct shmhub_peer_info *
 	info->state = hub_get32(&e->state);
 	info->pid = link->pid;
 	info->incarnation = link->incarnation;
+	info->sent = link->end.tx.messages;
 	info->exit_status = e->exit_status;
 	memcpy(info->name, e->name, sizeof(info->name) - 1);
 	pthread_mutex_unlock(&link->send);
@@ -293,55 +294,44 @@ int shmhub_peer_get(struct shmhub *hub, unsigned peer, struct shmhub_peer_info *
 	info->restarts = link->restarts;
 	pthread_mutex_unlock(&hub->life_lock);
 	info->calls_pending = hub_get32(&link->pending);
-	info->sent = hub_get64(&hub_map_ring(&hub->map, peer, HUB_RECV)->messages);
-	info->received = hub_get64(&hub_map_ring(&hub->map, peer, HUB_SEND)->taken);
+	info->received = hub_get64(&link->end.rx.taken);
 	return 0;
 }
 
-static void add_link(struct shmhub *hub, unsigned peer, struct shmhub_stats *s)
+/* With link->send for the producer's half; the consumer's may be a message behind. */
+static void add_link(struct hub_link *link, struct shmhub_stats *s)
 {
-	const struct hub_ring *out = hub_map_ring(&hub->map, peer, HUB_RECV);
-	const struct hub_ring *in = hub_map_ring(&hub->map, peer, HUB_SEND);
-	const struct hub_peer *e = hub_map_peer(&hub->map, peer);
+	const struct hub_end *end = &link->end;
 
-	if (!hub_get32(&hub->link[peer].used))
-		return; /* its rings have no pages yet */
-	s->messages_out += hub_get64(&out->messages);
-	s->bytes_out += hub_get64(&out->bytes);
-	s->bells += hub_get64(&out->bells);
-	s->full_waits += hub_get64(&out->full_waits);
-	s->messages_in += hub_get64(&in->taken);
-	s->bytes_in += hub_get64(&in->taken_bytes);
-	s->sleeps += hub_get64(&in->sleeps);
-	s->rescues += hub_get64(&in->rescues) + hub_get64(&out->rescues);
-	s->alloc_failed += hub_get64(&e->host_alloc_failed);
-	s->peers_live += hub_link_is_open(&hub->link[peer]);
-}
-
-static void add_methods(struct shmhub *hub, struct shmhub_stats *s)
-{
-	for (unsigned i = 0; i < HUB_METHODS; i++) {
-		const struct hub_method *m = hub_table_at(&hub->map.methods, i);
-
-		s->calls += hub_get64(&m->calls);
-		s->calls_failed += hub_get64(&m->failed);
-	}
+	pthread_mutex_lock(&link->send);
+	s->messages_out += end->tx.messages;
+	s->bytes_out += end->tx.bytes;
+	s->bells += end->tx.bells;
+	s->full_waits += end->tx.full_waits;
+	pthread_mutex_unlock(&link->send);
+	s->messages_in += hub_get64(&end->rx.taken);
+	s->bytes_in += hub_get64(&end->rx.taken_bytes);
+	s->sleeps += hub_get64(&end->rx.sleeps);
+	s->peers_live += hub_link_is_open(link);
 }
 
 void shmhub_stats_get(struct shmhub *hub, struct shmhub_stats *stats)
 {
-	const struct hub_host *h = hub->map.host;
+	const struct hub_counts *c = &hub->count;
 
 	*stats = (struct shmhub_stats){
-		.no_space = hub_get64(&h->no_space), .calls_waited = hub_get64(&h->calls_waited),
-		.calls_refused = hub_get64(&h->calls_refused),
-		.late_replies = hub_get64(&h->late_replies), .rescues = hub_get64(&h->slot_rescues),
-		.peers_died = hub_get64(&h->peers_died), .slots_swept = hub_get64(&h->slots_swept),
-		.quarantined = hub_get64(&h->quarantined),
-		.punched_bytes = hub_get64(&h->punched_bytes),
+		.no_space = hub_get64(&hub->map.host->no_space), /* peers count there too */
+		.calls = hub_get64(&c->calls), .calls_failed = hub_get64(&c->calls_failed),
+		.calls_waited = hub_get64(&c->calls_waited),
+		.calls_refused = hub_get64(&c->calls_refused),
+		.alloc_failed = hub_get64(&c->alloc_failed),
+		.late_replies = hub_get64(&c->late_replies),
+		.rescues = hub_get64(&c->rescues) + hub_get64(&c->slot_rescues),
+		.peers_died = hub_get64(&c->peers_died), .slots_swept = hub_get64(&c->slots_swept),
+		.quarantined = hub_get64(&c->quarantined),
+		.punched_bytes = hub_get64(&c->punched_bytes),
 		.calls_pending = hub_get32(&hub->pending),
 	};
 	for (unsigned i = 1; i <= hub->map.header.peers_max; i++)
-		add_link(hub, i, stats);
-	add_methods(hub, stats);
+		add_link(&hub->link[i], stats);
 }

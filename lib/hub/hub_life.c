@@ -417,7 +417,9 @@ static void open_end(struct shmhub *hub, struct hub_link *link, unsigned peer,
 	hub_put32(&link->is_leaving, 0);
 	link->kill_ns = 0;
 	link->net_in = link->net_out = 0;
+	link->net_ticks = 0;
 	hub_put32(&link->attached, 0);
+	hub_put32(&link->quarantined, 0);
 }
 
 static void open_link(struct shmhub *hub, struct hub_link *link)
@@ -541,8 +543,8 @@ static void drain(struct shmhub *hub, struct hub_link *link)
 	while (hub_take(hub, link, HUB_TURN) > 0)
 		;
 	/* what the dead peer did not read, nobody will */
-	struct hub_rx unread = { link->end.tx.ring, link->end.tx.mask,
-				 hub_get64(&link->end.tx.ring->tail) };
+	struct hub_rx unread = { .ring = link->end.tx.ring, .mask = link->end.tx.mask,
+				 .position = hub_get64(&link->end.tx.ring->tail) };
 
 	if (unread.position <= link->end.tx.position)
 		hub_ring_skip(&unread);
@@ -575,7 +577,11 @@ static void take_back_slots(struct shmhub *hub, struct hub_link *link)
 	const uint32_t n = hub_slot_sweep(&hub->pool.slots, link->id, link->end.incarnation,
 					  hub_end_ms(&link->end));
 
-	hub_add(&hub->map.host->slots_swept, n + hub_slot_repair(&hub->pool.slots, is_alive, hub));
+	const uint32_t repaired = hub_slot_repair(&hub->pool.slots, is_alive, hub);
+
+	HUB_NOTE(hub, slots_swept, n + repaired);
+	if (repaired || hub_get32(&link->quarantined))
+		hub_pend_heal(hub);
 }
 
 /* Its process is gone for certain. */
@@ -602,7 +608,7 @@ static void bury(struct shmhub *hub, struct hub_link *link)
 	if (!keep_slots)
 		take_back_slots(hub, link);
 	hub_pend_fail_peer(hub, link->id, link->end.incarnation, -EOWNERDEAD);
-	hub_add(&hub->map.host->peers_died, 1);
+	HUB_NOTE(hub, peers_died, 1);
 	if (!keep_slots)
 		set_state(link, was_quarantined ? HUB_PEER_QUARANTINED : HUB_PEER_GONE);
 	hub_send_slots(hub);
@@ -683,7 +689,7 @@ void hub_life_quarantine(struct shmhub *hub, struct hub_link *link)
 						     memory_order_relaxed, memory_order_relaxed))
 		return;
 	hub_put32(&link->hung_up, 1);
-	hub_add_shared(&hub->map.host->quarantined, 1);
+	HUB_NOTE(hub, quarantined, 1);
 	set_state(link, HUB_PEER_QUARANTINED);
 	kill_at(hub, link, 1);
 }
@@ -816,7 +822,7 @@ static void punch(struct shmhub *hub)
 	hub_put32(&hub->pool.slots.backed_more, 0);
 	const uint64_t bytes = hub_slot_punch(&hub->pool.slots, &more);
 
-	hub_add(&hub->map.host->punched_bytes, bytes);
+	HUB_NOTE(hub, punched_bytes, bytes);
 	hub_send_slots(hub); /* a claim may have failed because of us */
 	pthread_mutex_lock(&hub->life_lock);
 	if (more || hub_get32(&hub->pool.slots.backed_more))

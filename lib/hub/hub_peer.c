@@ -257,6 +257,8 @@ static int set_up(struct shmhub_peer *peer, const struct shmhub_peer_config *con
 	peer->entry = hub_map_peer(&peer->map, config->id);
 	if (hub_slots_init(&peer->pool.slots, &peer->map, false))
 		return err_set(err, -ENOMEM, "%s: no memory", config->path);
+	hub_ring_tx_adopt(&peer->end.tx, hub_map_ring(&peer->map, config->id, HUB_SEND));
+	hub_ring_rx_adopt(&peer->end.rx, hub_map_ring(&peer->map, config->id, HUB_RECV));
 	hub_end_open(&peer->end, &peer->map, config->id, peer->entry->incarnation,
 		     config->doorbell_fd, false);
 	return 0;
@@ -377,7 +379,8 @@ int shmhub_peer_prepare(struct shmhub_peer *peer)
 	hub_end_announce(&peer->end, HUB_ASLEEP_MESSAGE);
 	peer->said_asleep = true;
 	hub_peer_beat(peer, HUB_BEAT_ASLEEP, 0);
-	if (!hub_peer_has_work(peer))
+	peer->broken |= hub_ring_is_torn(&peer->end.rx);
+	if (!peer->broken && !hub_peer_has_work(peer))
 		return hub_left_ms(deadline);
 	hub_end_withdraw(&peer->end, HUB_ASLEEP_MESSAGE);
 	peer->said_asleep = false;
@@ -393,7 +396,7 @@ int shmhub_peer_check(struct shmhub_peer *peer)
 		hub_end_withdraw(&peer->end, HUB_ASLEEP_MESSAGE);
 		peer->said_asleep = false;
 		hub_peer_beat(peer, HUB_BEAT_RUNNING, 0);
-		hub_add(&peer->end.rx.ring->sleeps, 1);
+		hub_end_slept(&peer->end);
 	}
 	if (hub_end_drain_bell(&peer->end) < 0)
 		peer->host_dead = true;

@@ -194,7 +194,7 @@ int hub_peer_wait(struct shmhub_peer *peer, uint32_t bits, bool (*is_over)(struc
 		int n = 1;
 
 		if (!is_over(peer, arg) && nothing_to_absorb(peer, wanted)) {
-			hub_add(&peer->end.rx.ring->sleeps, 1);
+			hub_end_slept(&peer->end);
 			n = poll(&bell, 1, hub_left_ms(deadline_ns));
 			HUB_SLEPT(n);
 			if (n && hub_end_drain_bell(&peer->end) < 0)
@@ -277,7 +277,7 @@ int hub_peer_send(struct shmhub_peer *peer, struct hub_message *m, const void *p
 		return r;
 	r = put(peer, m, payload, slot, &what, at);
 	if (r == -EAGAIN && deadline_ns)
-		hub_add(&peer->end.tx.ring->full_waits, 1);
+		hub_end_waited(&peer->end);
 	while (r == -EAGAIN && deadline_ns) {
 		peer->depth++;
 		r = hub_peer_wait(peer, HUB_ASLEEP_SPACE, can_put, &what, deadline_ns);

@@ -296,7 +296,7 @@ static int wait_for_entry(struct shmhub *hub, struct hub_link *link, unsigned in
 {
 	int r = 0;
 
-	hub_add_shared(&hub->map.host->calls_waited, 1);
+	HUB_NOTE(hub, calls_waited, 1);
 	/* seq_cst W1: counted in before the look; pairs with wake_entries() */
 	atomic_fetch_add_explicit(&hub->entry_waiters, 1, memory_order_seq_cst);
 	for (;;) {
@@ -328,7 +328,7 @@ int hub_pend_claim(struct shmhub *hub, struct hub_link *link, unsigned incarnati
 {
 	if (!count_call(hub, link)) {
 		if (nowait) {
-			hub_add_shared(&hub->map.host->calls_refused, 1);
+			HUB_NOTE(hub, calls_refused, 1);
 			return -EAGAIN;
 		}
 		const int r = wait_for_entry(hub, link, incarnation, deadline_ns);
@@ -436,6 +436,9 @@ static void count_latency(struct shmhub *hub, const struct hub_pend *pend, int r
 	const uint64_t ns = hub_now_ns() - pend->started_ns;
 	unsigned bucket = ns ? 63 - (unsigned)__builtin_clzll(ns) : 0;
 
+	hub_add_shared(&hub->count.calls, 1);
+	if (result)
+		hub_add_shared(&hub->count.calls_failed, 1);
 	if (!row)
 		return;
 	if (bucket >= HUB_LATENCY_BUCKETS)
@@ -512,7 +515,7 @@ int hub_pend_answer(struct shmhub *hub, struct hub_link *link, const struct hub_
 	if (!pend || pend->answered) {
 		if (pend)
 			hub_pend_unlock(pend, state);
-		hub_add_shared(&hub->map.host->late_replies, 1);
+		HUB_NOTE(hub, late_replies, 1);
 		hub_pool_free(&hub->pool, slot);
 		return 0;
 	}
@@ -648,4 +651,18 @@ uint64_t hub_pend_expire(struct shmhub *hub, uint64_t now_ns)
 			next = deadline;
 	}
 	return next;
+}
+
+void hub_pend_heal(struct shmhub *hub)
+{
+	for (uint32_t i = 0; i < hub->map.header.calls_max; i++) {
+		const struct hub_pend *pend = &hub->pend[i];
+		struct hub_call *call = hub_table_at(&hub->map.calls, i);
+		const uint64_t word = hub_get64(&pend->word);
+
+		/* one that is claimed just now writes its entry after its word */
+		if (HUB_PEND_STATE(word) == HUB_PEND_FREE &&
+		    HUB_CALL_STATE(hub_get64(&call->word)) != HUB_CALL_FREE)
+			hub_put64(&call->word, 0);
+	}
 }

@@ -167,6 +167,7 @@ struct hub_link {
 	_Atomic uint32_t space_seq, space_waiters; /* W1 */
 	_Atomic uint32_t share[HUB_CLASSES_MAX];   /* slots sent to it and not known to be free */
 	uint64_t net_in, net_out;     /* event thread: positions at the last tick */
+	unsigned net_ticks;           /* for which the peer should have looked */
 
 	pthread_mutex_t send;         /* the producer's end, notify_ahead, out, owed */
 	uint64_t notify_ahead;        /* notifications sent beyond the peer's credit */
@@ -194,6 +195,13 @@ struct hub_link {
 	_Atomic uint32_t is_leaving, attached, quarantined; /* said so, or seen, once */
 };
 
+/* The host's own counters; those of the same name in the file are copies. */
+struct hub_counts {
+	_Atomic uint64_t calls_made, calls_waited, calls_refused, late_replies, peers_died, slots_swept,
+		quarantined, punched_bytes, slot_rescues;
+	_Atomic uint64_t rescues, alloc_failed, calls, calls_failed; /* sums, not in the file */
+};
+
 struct hub_handler {
 	struct hub_handler *next;
 	uint16_t method;
@@ -206,6 +214,7 @@ struct shmhub {
 	struct hub_map map;
 	char path[PATH_MAX];
 	bool keep_file;
+	struct hub_counts count;
 	_Atomic uint32_t stopping;    /* N1 */
 	_Atomic uint32_t inherited;   /* this is a fork child's copy */
 	struct shmhub *next;          /* all hubs of this process, for fork children */
@@ -262,6 +271,17 @@ static inline struct shmhub *hub_of_pool(struct hub_pool *pool)
 {
 	return (struct shmhub *)pool;
 }
+
+/* Counts privately and copies the sum for readers (mirror may be NULL). */
+static inline void hub_note(_Atomic uint64_t *own, _Atomic uint64_t *mirror, uint64_t n)
+{
+	/* relaxed: a lone counter for display; its copy may be one behind */
+	const uint64_t sum = atomic_fetch_add_explicit(own, n, memory_order_relaxed) + n;
+
+	if (mirror)
+		hub_put64(mirror, sum);
+}
+#define HUB_NOTE(hub, field, n) hub_note(&(hub)->count.field, &(hub)->map.host->field, (n))
 
 static inline bool hub_is_stopping(const struct shmhub *hub)
 {
@@ -371,6 +391,8 @@ int hub_pend_body(struct shmhub *hub, struct hub_link *link, const struct hub_me
 int hub_pend_credit(struct shmhub *hub, struct hub_link *link, const struct hub_message *m);
 void hub_pend_fail_peer(struct shmhub *hub, unsigned peer, unsigned incarnation, int error);
 void hub_pend_fail_all(struct shmhub *hub, int error);
+/* hub_pend_heal - entries of the file's table that are not in use say so, whoever wrote there. */
+void hub_pend_heal(struct shmhub *hub);
 /* hub_pend_expire - fail calls with fn whose deadline is over; the next one's, or FOREVER. */
 uint64_t hub_pend_expire(struct shmhub *hub, uint64_t now_ns);
 void hub_pend_name(struct shmhub *hub, unsigned method, const char *name);

@@ -37,15 +37,36 @@ unsigned hub_ring_cells(uint32_t inline_len)
 
 void hub_ring_tx_start(struct hub_tx *tx, struct hub_ring *ring, uint32_t cells, uint64_t position)
 {
-	*tx = (struct hub_tx){ ring, cells - 1, position, position };
+	tx->ring = ring;
+	tx->mask = cells - 1;
+	tx->position = tx->tail = position;
 	hub_put64(&ring->head, position);
 }
 
 void hub_ring_rx_start(struct hub_rx *rx, struct hub_ring *ring, uint32_t cells, uint64_t position)
 {
-	*rx = (struct hub_rx){ ring, cells - 1, position };
+	rx->ring = ring;
+	rx->mask = cells - 1;
+	rx->position = position;
 	/* release H2: a new beginning; pairs with acquire H2 in hub_ring_claim() */
 	atomic_store_explicit(&ring->tail, position, memory_order_release);
+}
+
+void hub_ring_tx_adopt(struct hub_tx *tx, const struct hub_ring *ring)
+{
+	tx->messages = hub_get64(&ring->messages);
+	tx->bytes = hub_get64(&ring->bytes);
+	tx->bells = hub_get64(&ring->bells);
+	tx->full = hub_get64(&ring->full);
+	tx->full_waits = hub_get64(&ring->full_waits);
+}
+
+void hub_ring_rx_adopt(struct hub_rx *rx, const struct hub_ring *ring)
+{
+	hub_put64(&rx->taken, hub_get64(&ring->taken));
+	hub_put64(&rx->taken_bytes, hub_get64(&ring->taken_bytes));
+	hub_put64(&rx->sleeps, hub_get64(&ring->sleeps));
+	rx->refused = hub_get64(&ring->refused);
 }
 
 static struct hub_cell *cell_at(struct hub_ring *ring, uint64_t mask, uint64_t position)
@@ -129,8 +150,8 @@ void hub_ring_publish(struct hub_tx *tx, unsigned n, uint32_t bytes)
 	HUB_STEP("ring.publish.after");
 	tx->position += n;
 	hub_put64(&ring->head, tx->position);
-	hub_add(&ring->messages, 1);
-	hub_add(&ring->bytes, bytes);
+	hub_put64(&ring->messages, ++tx->messages);
+	hub_put64(&ring->bytes, tx->bytes += bytes);
 }
 
 /* Copies the continuation cells' payload; false when their words are not what was promised. */
@@ -182,7 +203,7 @@ int hub_ring_next(struct hub_rx *rx, struct hub_message *m, uint32_t now_ms)
 			       0;
 	}
 	if (n < 1 || n > HUB_MSG_CELLS || !read_message(rx, n, m)) {
-		hub_add(&ring->refused, 1);
+		hub_put64(&ring->refused, ++rx->refused);
 		return -EBADMSG;
 	}
 	rx->position += n;
@@ -191,8 +212,10 @@ int hub_ring_next(struct hub_rx *rx, struct hub_message *m, uint32_t now_ms)
 	 * looked at after this store. Pairs with look_at_tail(). */
 	atomic_store_explicit(&ring->tail, rx->position, memory_order_seq_cst);
 	HUB_STEP("ring.next.after_tail");
-	hub_add(&ring->taken, 1);
-	hub_add(&ring->taken_bytes, m->len);
+	hub_add(&rx->taken, 1);
+	hub_add(&rx->taken_bytes, m->len);
+	hub_put64(&ring->taken, hub_get64(&rx->taken));
+	hub_put64(&ring->taken_bytes, hub_get64(&rx->taken_bytes));
 	hub_put32(&ring->take_ms, now_ms);
 	return 1;
 }
@@ -204,6 +227,22 @@ bool hub_ring_is_empty(const struct hub_rx *rx)
 	const uint64_t word = atomic_load_explicit(&cell->word, memory_order_seq_cst);
 
 	return HUB_WORD_POSITION(word) < rx->position || !word;
+}
+
+bool hub_ring_is_torn(const struct hub_rx *rx)
+{
+	const uint64_t cells = rx->mask + 1;
+
+	if (hub_get64(&rx->ring->head) <= rx->position)
+		return false;
+	for (uint64_t i = 1; i < cells; i++) {
+		const uint64_t word = hub_get64(&cell_at(rx->ring, rx->mask, rx->position + i)->word);
+		const unsigned n = HUB_WORD_CELLS(word);
+
+		if (n >= 1 && n <= HUB_MSG_CELLS && word == HUB_WORD(rx->position + i, 1, n))
+			return hub_ring_is_empty(rx); /* it may have come meanwhile */
+	}
+	return false;
 }
 
 uint64_t hub_ring_skip(struct hub_rx *rx)

@@ -28,25 +28,35 @@ struct hub_message {
 	uint8_t small[HUB_INLINE_MAX];
 };
 
+/* Counters are private too, and copied into the ring for readers. */
 struct hub_tx { /* the producer's end */
 	struct hub_ring *ring;
 	uint64_t mask;
 	uint64_t position; /* of the next message's first cell */
 	uint64_t tail;     /* the consumer's, as last seen and checked */
+	uint64_t messages, bytes, bells, full, full_waits;
 };
 
 struct hub_rx { /* the consumer's end */
 	struct hub_ring *ring;
 	uint64_t mask;
 	uint64_t position;
+	_Atomic uint64_t taken, taken_bytes, sleeps; /* looked at without the consumer's role */
+	uint64_t refused;
 };
+
+/* hub_ring_tx_adopt / hub_ring_rx_adopt - take the counters that stand in the ring: a peer goes on
+ * where its last incarnation ended. Safety: one-owner. */
+void hub_ring_tx_adopt(struct hub_tx *tx, const struct hub_ring *ring);
+void hub_ring_rx_adopt(struct hub_rx *rx, const struct hub_ring *ring);
 
 /* hub_ring_cells - cells a message takes whose in-ring payload is `len`. Safety: MT-safe. */
 unsigned hub_ring_cells(uint32_t inline_len);
 
 /*
  * hub_ring_tx_start / hub_ring_rx_start - begin at `position`, which both ends have to agree
- * on and which must not be below any earlier one. Safety: one-owner.
+ * on and which must not be below any earlier one. Counters go on from what tx or rx holds.
+ * Safety: one-owner.
  */
 void hub_ring_tx_start(struct hub_tx *tx, struct hub_ring *ring, uint32_t cells, uint64_t position);
 void hub_ring_rx_start(struct hub_rx *rx, struct hub_ring *ring, uint32_t cells, uint64_t position);
@@ -95,6 +105,13 @@ int hub_ring_next(struct hub_rx *rx, struct hub_message *m, uint32_t now_ms);
  * Safety: one-owner, wait-free.
  */
 bool hub_ring_is_empty(const struct hub_rx *rx);
+
+/*
+ * hub_ring_is_torn - is a later message there although this one is not? Then somebody has
+ * overwritten its word, and the consumer would wait for it for ever. Cheap unless `head` says
+ * that something is there. Safety: one-owner, wait-free.
+ */
+bool hub_ring_is_torn(const struct hub_rx *rx);
 
 /* hub_ring_has_room - the second look of an end that has announced its wait for space (B1). */
 bool hub_ring_has_room(struct hub_tx *tx, unsigned n, bool may_use_reserved);

@@ -201,7 +201,7 @@ static bool sleep_on_bell(struct shmhub *hub, struct hub_pend *pend, uint32_t ge
 	}
 	hub_event_disarm(link);
 	hub_event_tick(hub);
-	hub_add(&end->rx.ring->sleeps, 1);
+	hub_end_slept(end);
 	const int left = hub_left_ms(deadline_ns);
 	const int n = left ? poll_bell(link, wake_fd, left) : 0;
 

@@ -203,7 +203,7 @@ int hub_send_claim(struct shmhub *hub, struct hub_link *link, unsigned incarnati
 	if (r == -EAGAIN && deadline_ns)
 		r = wait_for_slot(hub, link, end, (unsigned)klass, bytes, deadline_ns, slot);
 	if (r == -EAGAIN || r == -ETIMEDOUT || r == -ENOSPC)
-		hub_add_shared(&link->entry->host_alloc_failed, 1);
+		hub_note(&hub->count.alloc_failed, &link->entry->host_alloc_failed, 1);
 	return r;
 }
 
@@ -329,7 +329,7 @@ int hub_send(struct shmhub *hub, struct hub_link *link, unsigned incarnation, st
 		if (r != -EAGAIN || !deadline_ns)
 			break;
 		if (!waited)
-			hub_add(&link->end.tx.ring->full_waits, 1);
+			hub_end_waited(&link->end);
 		waited = true;
 		r = wait_for_space(hub, link, m, deadline_ns);
 		if (r)

@@ -28,7 +28,7 @@ static int take_slot(struct shmhub *hub, struct hub_link *link, const struct hub
 	if (r == -EBADMSG)
 		return r;
 	if (r == -ESTALE)
-		hub_add(&link->end.rx.ring->refused, 1);
+		hub_put64(&link->end.rx.ring->refused, ++link->end.rx.refused);
 	*error = r == -ESTALE ? -EBADMSG : r;
 	return 0;
 }

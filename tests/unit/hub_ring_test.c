@@ -180,6 +180,26 @@ TEST(after_scrubbing_nothing_half_written_is_left_and_history_is)
 	}
 }
 
+TEST(a_word_that_was_overwritten_before_it_was_read_is_noticed)
+{
+	struct hub_message out;
+
+	start(0);
+	T_EQ(put(0, NULL, true), 0);
+	T_EQ(hub_ring_next(&rx, &out, 0), 1);
+	T_EQ(hub_ring_is_torn(&rx), false);
+	for (int i = 0; i < 3; i++)
+		T_EQ(put(100, (const uint8_t[100]){ 0 }, true), 0);
+	T_EQ(hub_ring_is_torn(&rx), false);
+	HUB_RING_CELLS(ring)[1].word = 0;
+	T_EQ(hub_ring_next(&rx, &out, 0), 0);
+	T_EQ(hub_ring_is_torn(&rx), true);
+	/* a head that lies is no proof */
+	start(0);
+	ring->head = 12345;
+	T_EQ(hub_ring_is_torn(&rx), false);
+}
+
 TEST(scrubbing_keeps_the_words_of_messages_that_were_taken)
 {
 	struct hub_message out;
