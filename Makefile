@@ -66,7 +66,8 @@ all: $(libs) $(tools) $(sut)
 # (A variable of its own: what is added to ALL_CFLAGS here would leak into $(B)/flags.)
 $(as_objs) $(preload_objs) $(guest_objs): OBJ_CFLAGS += -ftls-model=initial-exec
 $(hub_objs) $(fault_objs) $(preload_objs) $(base_objs): OBJ_CFLAGS += -fvisibility=hidden
-$(sut_objs): OBJ_CFLAGS += -DSHMHUB_FAULTS
+# Who links that copy sees the seam in its header too.
+$(sut_objs) $(helper_objs) $(O)/tests/unit/%.o $(O)/tests/stress/%.o $(O)/tests/crash/%.o: OBJ_CFLAGS += -DSHMHUB_FAULTS
 
 $(O)/%.o: %.c $(B)/flags Makefile | deps
 	@mkdir -p $(@D)

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SHMHUB_FAULTS /* the copy of libshmhub that tests link has the seam */
 #include "lib/hub/hub_fault.h"
 #include "lib/hub/hub_file.h"
 
