@@ -21,7 +21,9 @@ equal "$line" "name 0 hub 0 wrong -22 child 0" "registering"
 await_ready
 equal "$(ls /proc/"$pid"/task | wc -l)" 2 "a registered hub brings the dumper"
 "$SIGDUMP" dump -q -f ndjson -p "$pid" -o "$TMPDIR/records" || fail "dump"
-equal "$(select_records 'select(.t=="dump") | .name' "$TMPDIR/records")" '"patient"' "its name"
+# the child has no dumper: it is looked at from outside, beside its parent's own dump
+equal "$(select_records 'select(.t=="dump") | [.why,.name]' "$TMPDIR/records" | sort)" \
+	$'["control","patient"]\n["outside",null]' "its name"
 equal "$(select_records 'select(.t=="hub") | [.role,.peer,.error]' "$TMPDIR/records" | sort -u)" \
 	'["peer",3,"not a hub file"]' "a hub that is none"
 equal "$(select_records 'select(.t=="child") | [.pid,.told,.reason]' "$TMPDIR/records")" \

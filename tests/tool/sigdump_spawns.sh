@@ -14,7 +14,7 @@ await_ready
 read -r _ _ plain threaded <<<"$line"
 family=$("$SIGDUMP" dump -q -f ndjson -p "$pid" | jq -r 'select(.t=="dump") | .family' | sort | uniq -c)
 equal "$(wc -l <<<"$family")" 1 "one family: $family"
-equal "$(awk '{print $1}' <<<"$family")" 2 "parent and the child that has a dumper"
+equal "$(awk '{print $1}' <<<"$family")" 3 "parent, the child that has a dumper, the plain one from outside"
 feed=$(feed_of "$pid")
 equal "$(select_records 'select(.t=="child") | [.pid,.told]' "$feed" | sort)" \
 	"$(printf '[%s,false]\n[%s,true]\n' "$plain" "$threaded" | sort)" "children"
