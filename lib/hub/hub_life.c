@@ -542,7 +542,11 @@ static void drain(struct shmhub *hub, struct hub_link *link)
 {
 	while (hub_take(hub, link, HUB_TURN) > 0)
 		;
-	/* what the dead peer did not read, nobody will */
+}
+
+/* What the dead peer did not read, nobody will. With link->send. */
+static void drop_unread(struct hub_link *link)
+{
 	struct hub_rx unread = { .ring = link->end.tx.ring, .mask = link->end.tx.mask,
 				 .position = hub_get64(&link->end.tx.ring->tail) };
 
@@ -601,6 +605,7 @@ static void bury(struct shmhub *hub, struct hub_link *link)
 	e->died_real_ns = hub_clock_ns(CLOCK_REALTIME);
 	set_state(link, HUB_PEER_DEAD);
 	HUB_STEP("life.bury.dead");
+	drop_unread(link);
 	hub_send_drop_all(hub, link);
 	close_fds(hub, link);
 	pthread_mutex_unlock(&link->send);

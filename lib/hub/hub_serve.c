@@ -129,16 +129,16 @@ static void note_beat(struct hub_link *link, unsigned state, unsigned method)
 /* Called by a handler thread. Of several that serve one peer, the beat tells of the last. */
 static void note_begin(struct hub_link *link, unsigned method)
 {
-	hub_put32(&link->end.entry->host_handler_tid, hub_tid());
+	hub_put32(&link->entry->host_handler_tid, hub_tid());
 	note_beat(link, HUB_BEAT_HANDLER, method);
 }
 
 static void note_end(struct hub_link *link)
 {
-	if (hub_get32(&link->end.entry->host_handler_tid) != hub_tid())
+	if (hub_get32(&link->entry->host_handler_tid) != hub_tid())
 		return;
 	note_beat(link, HUB_BEAT_ASLEEP, 0);
-	hub_put32(&link->end.entry->host_handler_tid, 0);
+	hub_put32(&link->entry->host_handler_tid, 0);
 }
 
 /* Small payloads leave their slot at once: it is free for others, and what the handler reads
