@@ -1,6 +1,6 @@
 /*
  * shmhub - calls between one host process and up to 1024 peer processes, through one
- * shared-memory file (a hub). Concepts: shmhub(7). The file, byte by byte: hub(5).
+ * shared-memory file (a hub). The file, byte by byte: lib/hub/hub_format.h.
  *
  *	host					peer (a program started by the host)
  *	shmhub_config_init(&config);		shmhub_peer_args(&argc, argv, &config, &error);
