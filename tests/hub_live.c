@@ -112,13 +112,18 @@ int hub_live_run(struct shmhub_peer *peer)
 	return r ? 3 : 0;
 }
 
+void hub_live_handle(struct shmhub_peer *peer)
+{
+	for (unsigned m = LIVE_ECHO; m <= LIVE_MAKE; m++)
+		shmhub_peer_handle(peer, m, NULL, serve, NULL);
+}
+
 int hub_live_echo(const struct shmhub_peer_config *config, void *more)
 {
 	struct shmhub_peer *peer = hub_live_attach(config);
 	void (*const add)(struct shmhub_peer *) = (void (*)(struct shmhub_peer *))more;
 
-	for (unsigned m = LIVE_ECHO; m <= LIVE_MAKE; m++)
-		shmhub_peer_handle(peer, m, NULL, serve, NULL);
+	hub_live_handle(peer);
 	if (add)
 		add(peer);
 	return hub_live_run(peer);

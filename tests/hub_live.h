@@ -14,7 +14,7 @@
 #include "lib/hub/hub_priv.h"
 #include "lib/hub/shmhub.h"
 
-/* Methods that hub_live_echo() serves. */
+/* Methods that hub_live_handle() serves. */
 enum {
 	LIVE_ECHO = 1,   /* answers with what it got */
 	LIVE_PID = 2,    /* answers with its pid_t */
@@ -37,6 +37,9 @@ unsigned hub_live_spawn(struct shmhub *hub, const char *name,
 
 /* A child: attaches, serves the methods above (and `more`, if given), leaves when told. */
 int hub_live_echo(const struct shmhub_peer_config *config, void *more);
+
+/* The methods above, for a child that does more than hub_live_echo(). */
+void hub_live_handle(struct shmhub_peer *peer);
 
 /* Attach or end the process with a message. */
 struct shmhub_peer *hub_live_attach(const struct shmhub_peer_config *config);

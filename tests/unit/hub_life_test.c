@@ -151,6 +151,7 @@ static int holds_bell_child(const struct shmhub_peer_config *config, void *arg)
 	struct shmhub_peer *peer = hub_live_attach(config);
 	const int copy = dup(shmhub_peer_fd(peer));
 
+	hub_live_handle(peer);
 	const pid_t own_child = fork();
 
 	if (own_child == 0) {
