@@ -318,7 +318,7 @@ struct want { /* what a wait for a slot is for */
 	size_t bytes;
 	bool waits;
 	struct hub_slot_ref *slot;
-	int result;
+	int result; /* -EAGAIN until it is settled */
 };
 
 static void announce(struct shmhub_peer *peer, unsigned klass)
@@ -332,6 +332,8 @@ static bool try_claim(struct shmhub_peer *peer, void *arg)
 {
 	struct want *w = arg;
 
+	if (w->result != -EAGAIN) /* hub_peer_wait() asks again: a second slot would be lost */
+		return true;
 	if (w->waits) /* before the look: whoever frees one later tells the host, the host us */
 		announce(peer, w->klass);
 	w->result = claim_in(peer, w->klass, w->bytes, w->slot);
@@ -351,7 +353,7 @@ int hub_peer_claim(struct shmhub_peer *peer, size_t bytes, uint64_t deadline_ns,
 
 	if (klass < 0 || r)
 		return klass < 0 ? klass : r;
-	struct want want = { (unsigned)klass, bytes, false, slot, 0 };
+	struct want want = { (unsigned)klass, bytes, false, slot, -EAGAIN };
 
 	if (!try_claim(peer, &want) && deadline_ns) {
 		want.waits = true;
@@ -359,6 +361,8 @@ int hub_peer_claim(struct shmhub_peer *peer, size_t bytes, uint64_t deadline_ns,
 		r = hub_peer_wait(peer, HUB_ASLEEP_SLOT, try_claim, &want, deadline_ns);
 		peer->depth--;
 	}
+	if (r && !want.result) /* it came, but the peer can no longer use it */
+		hub_pool_free(&peer->pool, slot);
 	r = r ? r : want.result;
 	if (r == -ENOSPC)
 		hub_add(&peer->entry->no_space, 1);

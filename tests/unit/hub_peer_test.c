@@ -304,6 +304,75 @@ TEST(eighty_threads_of_the_host_call_four_peers_and_each_gets_its_own_answers)
 	hub_live_destroy(hub);
 }
 
+/* ---- a slot that comes between two looks --------------------------------------------------------------- */
+
+static struct { int announced[2], freed[2]; } meeting;
+static bool shall_meet;
+
+/* The peer has announced that it waits for a slot, and has not looked again yet. */
+static void meet(const char *label)
+{
+	char byte = 1;
+
+	if (!shall_meet || strcmp(label, "bell.announced") != 0)
+		return;
+	shall_meet = false;
+	if (write(meeting.announced[1], &byte, 1) != 1 || read(meeting.freed[0], &byte, 1) != 1)
+		_exit(50);
+}
+
+static void answers_by_slot(struct shmhub_request *r, void *arg)
+{
+	(void)arg;
+	shall_meet = true;
+	shmhub_reply(r, 0, (char[3000]){ 1 }, 3000);
+}
+
+static int meeting_child(const struct shmhub_peer_config *config, void *arg)
+{
+	struct shmhub_peer *peer = hub_live_attach(config);
+
+	(void)arg;
+	hub_faults.step = meet;
+	shmhub_peer_handle(peer, LIVE_MAKE, NULL, answers_by_slot, NULL);
+	return hub_live_run(peer);
+}
+
+TEST(a_slot_that_is_freed_while_a_peer_goes_to_sleep_for_it_is_claimed_once)
+{
+	struct shmhub_config config;
+	struct shmhub_buf buf[2];
+	struct shmhub_msg reply;
+	uint64_t call;
+	char byte;
+
+	shmhub_config_init(&config);
+	config.class_count = 1;
+	config.classes[0] = (struct shmhub_class){ 4096, 2, 2 };
+	T_OK(pipe(meeting.announced) == 0 && pipe(meeting.freed) == 0);
+	struct shmhub *hub = hub_live_create(&config);
+	const unsigned peer = hub_live_spawn(hub, "meets", meeting_child, NULL);
+	const unsigned other = hub_live_spawn(hub, "other", hub_live_echo, NULL);
+
+	T_EQ(shmhub_reserve(hub, peer, 3000, 0, &buf[0]), 0);
+	T_EQ(shmhub_reserve(hub, other, 3000, 0, &buf[1]), 0);
+	T_EQ(shmhub_call_start(hub, peer, LIVE_MAKE, NULL, 0, 20000, 0, &call), 0);
+	T_EQ(read(meeting.announced[0], &byte, 1), 1);
+	shmhub_buf_release(&buf[0]);
+	shmhub_buf_release(&buf[1]); /* a second one, to be lost */
+	T_EQ(write(meeting.freed[1], &byte, 1), 1);
+	T_EQ(shmhub_wait(hub, call, -1, 0, &reply), 0);
+	T_EQ(reply.status, 0);
+	T_EQ(reply.len, 3000);
+	shmhub_msg_release(&reply);
+	T_EQ(hub_live_slots_used(hub), 0);
+	hub_live_destroy(hub);
+	for (int i = 0; i < 2; i++) {
+		close(meeting.announced[i]);
+		close(meeting.freed[i]);
+	}
+}
+
 /* ---- both rings full ------------------------------------------------------------------------------------ */
 
 static _Atomic uint64_t host_got;
