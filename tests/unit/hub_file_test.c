@@ -237,7 +237,7 @@ TEST(a_host_killed_at_any_step_of_creation_leaves_nothing_that_stops_the_next)
 		struct hub_map map;
 		int status;
 
-		if (strncmp(step[i], "file.replace", 12) == 0) { /* there must be something dead */
+		if (strncmp(step[i], "file.replace.", 13) == 0) { /* there must be something dead */
 			int hold;
 			const pid_t dead = holder(&hold);
 
