@@ -4,6 +4,7 @@
 #   make check           every test (installs what is missing, by apt)
 #   make demo            a hang and its explanation, FAULT=NAME picks another
 #   make bench           figures against the peers, BENCH=ipc runs one
+#   make fuzz            a fuzzer of tests/fuzz: FUZZ=hub_live SECONDS=60 JOBS=1
 #   make install         DESTDIR=, PREFIX=/usr/local
 #   SAN=address|thread|undefined   the same in a directory of its own; V=1 shows commands
 
@@ -20,7 +21,7 @@ say  = $(if $(V),,@printf '  %-5s %s\n' $(1) '$(@:$(B)/%=%)';)
 
 # ---- flags: CC, CPPFLAGS, CFLAGS and LDFLAGS belong to the user ------------------------------
 warnings     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-san_flags    := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+san_flags    := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 ALL_CPPFLAGS  = -I. -D_GNU_SOURCE -DSHMSCOPE_VERSION='"$(VERSION)"' $(CPPFLAGS)
 ALL_CFLAGS    = -std=gnu11 -fPIC -pthread $(warnings) $(if $(WERROR),-Werror) $(san_flags) $(CFLAGS)
 ALL_LDFLAGS   = -pthread $(san_flags) $(LDFLAGS)
@@ -173,6 +174,34 @@ $(stacks_bins): $(B)/fixture/stacks-%: tests/fixture/stacks.c $(B)/flags | deps
 # Our own walk of the unwind tables is held against libunwind's.
 $(B)/tests/unit/as_peek_test: TEST_LIBS = -lunwind-ptrace -lunwind-x86_64 -lunwind
 
+# ---- fuzzers: clang's libFuzzer, in a directory of their own ---------------------------------
+# make fuzz FUZZ=hub_live SECONDS=600; goes on where the last run ended.
+F         := build/fuzz
+FUZZ_CC   ?= clang
+FUZZ      ?= hub_live
+SECONDS   ?= 60
+JOBS      ?= 1
+fuzz_san  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+fuzz_bins := $(patsubst tests/fuzz/%_fuzz.c,$(F)/%,$(call src,tests/fuzz/*_fuzz.c))
+fuzz_objs  = $(patsubst %.c,$(F)/obj/%.o,$(call src,$(1)) tests/fuzz/fuzz.c)
+$(F)/obj/lib/proc/proc_syscall.o: ALL_CPPFLAGS += -I$(O)/gen
+$(F)/obj/lib/proc/proc_syscall.o: $(O)/gen/syscall_names.inc
+$(F)/obj/%.o: %.c Makefile | deps
+	@mkdir -p $(@D)
+	$(call say,CC)$(FUZZ_CC) $(ALL_CPPFLAGS) -std=gnu11 -O1 -g -pthread $(warnings) -fsanitize=fuzzer-no-link \
+		$(fuzz_san) -MMD -MP -c -o $@ $<
+$(F)/hub_live: $(call fuzz_objs,lib/base/*.c lib/hub/*.c) $(F)/hub_live_peer
+$(filter-out $(F)/hub_live,$(fuzz_bins)): $(call fuzz_objs,lib/*/*.c) $(F)/obj/tests/hub_build.o
+$(fuzz_bins): $(F)/%: $(F)/obj/tests/fuzz/%_fuzz.o
+	@mkdir -p $(@D)
+	$(call say,LD)$(FUZZ_CC) -pthread -fsanitize=fuzzer $(fuzz_san) -o $@ $(filter %.o,$^) $(TOOL_LIBS)
+# What the host starts: a program like anybody's.
+$(F)/hub_live_peer: $(O)/tests/fuzz/hub_live_peer.o $(B)/lib/libshmhub.a
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^
+fuzz: $(F)/$(FUZZ)
+	$(Q)scripts/fuzz $(FUZZ) $(SECONDS) $(JOBS)
+
 # ---- checks -------------------------------------------------------------------------------
 check: check-layers check-pairs check-as check-model check-tests
 check-layers: | deps
@@ -202,9 +231,9 @@ bench-deps:
 
 # Which packages are needed, and why, stands in scripts/deps. Goals that promise to work on a
 # bare machine install what is missing; plain `make` only names it.
-deps_mode := $(if $(filter check% demo matrix bench deps,$(MAKECMDGOALS)),--install,--check)
+deps_mode := $(if $(filter check% demo matrix bench fuzz deps,$(MAKECMDGOALS)),--install,--check)
 deps:
-	$(Q)scripts/deps $(deps_mode) $(if $(filter check% matrix bench deps,$(MAKECMDGOALS)),check,build)
+	$(Q)scripts/deps $(deps_mode) $(if $(filter fuzz,$(MAKECMDGOALS)),ci,$(if $(filter check% matrix bench deps,$(MAKECMDGOALS)),check,build))
 
 install: all
 	$(Q)B=$(B) VERSION=$(VERSION) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) scripts/install
@@ -212,7 +241,7 @@ clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all check check-layers check-pairs check-as check-tests check-model demo matrix bench bench-deps deps install clean FORCE
+.PHONY: all fuzz check check-layers check-pairs check-as check-tests check-model demo matrix bench bench-deps deps install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) $(F) -name '*.d' 2>/dev/null)
