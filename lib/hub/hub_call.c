@@ -287,6 +287,17 @@ static void copy_message(struct hub_message *to, const struct hub_message *from)
 				 (from->slot == HUB_NO_SLOT ? from->len : 0));
 }
 
+/* Of a locked entry whose answer goes on. */
+static unsigned state_after(struct hub_pend *pend)
+{
+	if (pend->more.n)
+		return HUB_PEND_READY;
+	if (!pend->doom)
+		return HUB_PEND_PENDING;
+	pend->error = pend->doom;
+	return HUB_PEND_FAILED;
+}
+
 /* One frame of a locked READY entry. Unlocks it, or frees it when that was the last. */
 static void take_frame(struct shmhub *hub, struct hub_pend *pend, struct taken *t)
 {
@@ -308,7 +319,7 @@ static void take_frame(struct shmhub *hub, struct hub_pend *pend, struct taken *
 		}
 	}
 	if (t->m.flags & HUB_FLAG_MORE)
-		hub_pend_unlock(pend, pend->more.n ? HUB_PEND_READY : HUB_PEND_PENDING);
+		hub_pend_unlock(pend, state_after(pend));
 	else
 		hub_pend_free(hub, pend, t->m.aux);
 }
@@ -473,10 +484,10 @@ int shmhub_cancel(struct shmhub *hub, uint64_t call)
 	if (!pend || !hub_pend_lock(pend, gen, &state))
 		return -ENOENT;
 	const bool unwanted = !pend->waiters && !pend->fn;
-	const bool is_pending = state == HUB_PEND_PENDING;
+	const bool goes_on = state != HUB_PEND_FAILED; /* as far as we know: there may be more frames */
 
 	hub_pend_unlock(pend, state);
-	if (is_pending)
+	if (goes_on)
 		tell_cancelled(hub, pend, gen);
 	if (!unwanted) {
 		hub_pend_fail(hub, pend, gen, -ECANCELED);

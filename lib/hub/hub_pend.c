@@ -8,7 +8,8 @@
  * The word holds state, a lock bit and the entry's generation: who comes with the generation of
  * a call that is over (a late answer, a cancelled handle) fails to lock and changes nothing.
  * Only the caller frees, so an entry cannot vanish under it; takers only move PENDING to READY
- * or FAILED. Entries are found by trying, beginning where this thread freed one last: no list,
+ * or FAILED. One that fails while it is READY is marked (doom), and FAILED once it was read: its
+ * further frames will not come. Entries are found by trying, beginning where this thread freed one last: no list,
  * and low numbers stay in use, so scans are short.
  *
  * The file's copy is written for readers: number, method and start first, the word last; on the
@@ -343,7 +344,7 @@ int hub_pend_claim(struct shmhub *hub, struct hub_link *link, unsigned incarnati
 	p->incarnation = (uint16_t)incarnation;
 	p->method = (uint16_t)method;
 	p->answered = p->request_open = p->queued = false;
-	p->error = p->waiters = 0;
+	p->error = p->doom = p->waiters = 0;
 	p->deadline_ns = deadline_ns;
 	p->credit = HUB_BODY_WINDOW;
 	p->frame_no = p->read = 0;
@@ -585,7 +586,9 @@ void hub_pend_fail(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, int 
 	if (!hub_pend_lock(pend, gen, &state))
 		return;
 	if (state != HUB_PEND_PENDING) {
-		/* READY: the answer came in time */
+		/* READY: what came in time is read; it is the reader who finds that no more will come */
+		if (!pend->doom)
+			pend->doom = error;
 		hub_pend_unlock(pend, state);
 		return;
 	}
@@ -641,7 +644,7 @@ uint64_t hub_pend_expire(struct shmhub *hub, uint64_t now_ns)
 
 		if (!hub_pend_lock(pend, gen, &state))
 			continue;
-		const bool watched = pend->fn && state == HUB_PEND_PENDING;
+		const bool watched = pend->fn && !pend->doom && state != HUB_PEND_FAILED;
 		const uint64_t deadline = pend->deadline_ns;
 
 		hub_pend_unlock(pend, state);

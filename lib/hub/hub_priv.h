@@ -112,6 +112,7 @@ struct hub_pend {
 	bool request_open;     /* SHMHUB_MORE: frames of the request may follow */
 	int waiters;           /* threads in shmhub_wait() */
 	int error;
+	int doom;              /* ended this way while a frame lay there: it fails when all are read */
 	uint64_t started_ns, deadline_ns;
 	uint32_t credit;       /* frames of the request that may still be sent */
 	uint32_t frame_no;     /* of the last one sent */
@@ -377,7 +378,7 @@ void hub_pend_sleep(struct hub_pend *pend, uint32_t gen, uint64_t deadline_ns, b
 bool hub_pend_waiters(struct hub_pend *pend, uint32_t gen, int n);
 /* hub_pend_untake_credit - the frame it was taken for was not sent. */
 void hub_pend_untake_credit(struct hub_pend *pend, uint32_t gen);
-/* hub_pend_fail - unless there is something to be read already. */
+/* hub_pend_fail - what there is to be read already is read first; a whole answer stands. */
 void hub_pend_fail(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, int error);
 /* Mirrors into the file. */
 void hub_pend_note_start(struct shmhub *hub, const struct hub_pend *pend, uint32_t gen, size_t bytes);

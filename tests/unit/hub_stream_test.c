@@ -339,3 +339,112 @@ TEST(a_peer_that_dies_in_the_middle_of_a_stream_fails_it)
 	T_EQ(r, -EOWNERDEAD);
 	hub_live_destroy(hub);
 }
+
+/* ---- what happens while a frame lies there that nobody has read yet ------------------------------ */
+
+struct told { /* a function that keeps the first frame until it is let go */
+	_Atomic uint32_t frames, may_go;
+	_Atomic int result; /* of the last one; 1: none yet */
+};
+
+static void keep_first(void *arg, int result, struct shmhub_msg *reply)
+{
+	struct told *t = arg;
+
+	if (!result && t->frames++ == 0)
+		while (!t->may_go)
+			hub_futex_wait(&t->may_go, 0, HUB_FOREVER);
+	if (result || !(reply->flags & SHMHUB_MORE))
+		t->result = result;
+}
+
+static void let_go(struct told *t)
+{
+	t->may_go = 1;
+	hub_futex_wake(&t->may_go, 1);
+}
+
+static bool has_first(void *arg)
+{
+	return ((struct told *)arg)->frames > 0;
+}
+
+static bool is_told(void *arg)
+{
+	return ((struct told *)arg)->result != 1;
+}
+
+static void start_endless(struct shmhub *hub, unsigned peer, int timeout_ms, struct told *t,
+			  uint64_t *call)
+{
+	const uint32_t frames = 1000000;
+
+	*t = (struct told){ .result = 1 };
+	T_EQ(shmhub_call_async(hub, peer, COUNT_TO, &frames, 4, timeout_ms, 0, keep_first, t, call), 0);
+	hub_live_until(has_first, t, "the first frame came");
+}
+
+static bool is_over_time(void *arg)
+{
+	return hub_now_ns() > *(uint64_t *)arg;
+}
+
+TEST(a_function_that_reads_slowly_is_told_of_the_death_the_deadline_and_the_cancellation)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "count", hub_live_echo, (void *)add_handlers);
+	struct told t;
+	uint64_t call;
+
+	start_endless(hub, peer, -1, &t, &call);
+	T_EQ(shmhub_cancel(hub, call), 0);
+	let_go(&t);
+	hub_live_until(is_told, &t, "the function is told of the cancellation");
+	T_EQ(t.result, -ECANCELED);
+
+	uint64_t over = hub_now_ns() + 300000000;
+
+	start_endless(hub, peer, 200, &t, &call);
+	hub_live_until(is_over_time, &over, "the deadline is over");
+	let_go(&t);
+	hub_live_until(is_told, &t, "the function is told of the deadline");
+	T_EQ(t.result, -ETIMEDOUT);
+
+	start_endless(hub, peer, -1, &t, &call);
+	shmhub_kill(hub, peer);
+	hub_live_until_state(hub, peer, SHMHUB_PEER_GONE, 1);
+	let_go(&t);
+	hub_live_until(is_told, &t, "the function is told of the death");
+	T_EQ(t.result, -EOWNERDEAD);
+	hub_live_destroy(hub);
+}
+
+static bool has_come(void *arg)
+{
+	struct shmhub *hub = ((void **)arg)[0];
+	struct shmhub_peer_info info;
+
+	return shmhub_peer_get(hub, 1, &info) == 0 && info.received >= 4;
+}
+
+TEST(a_caller_that_reads_slowly_gets_what_came_and_then_the_death)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "count", hub_live_echo, (void *)add_handlers);
+	const uint32_t frames = 1000000;
+	struct shmhub_msg reply;
+	uint64_t call;
+	int r, n = 0;
+
+	T_EQ(shmhub_call_start(hub, peer, COUNT_TO, &frames, 4, -1, 0, &call), 0);
+	hub_live_until(has_come, &hub, "frames came");
+	shmhub_kill(hub, peer);
+	hub_live_until_state(hub, peer, SHMHUB_PEER_GONE, 1);
+	while ((r = shmhub_wait(hub, call, 5000, 0, &reply)) == 0) {
+		shmhub_msg_release(&reply);
+		n++;
+	}
+	T_EQ(r, -EOWNERDEAD);
+	T_OK(n >= 4);
+	hub_live_destroy(hub);
+}
