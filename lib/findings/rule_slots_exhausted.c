@@ -182,12 +182,11 @@ static void look_for_space(const struct scene_hub *hub, struct candidates *out)
 						 span(out, scene_age(hub->now_us, h->no_space_us)))
 					 : "";
 
-	c->sentence = text(out, "%s cannot get pages for its slots: no space on its filesystem",
-			   hub->name);
+	c->sentence = text(out, "%s cannot get pages: no space on its filesystem", hub->name);
 	c->also = text(out, "no space on the filesystem of %s", hub->name);
 	c->brief = text(out, "no space on its filesystem, %s",
 			plural(out, h->no_space, "time", "times"));
-	c->evidence = text(out, "backing a slot failed %s for want of space%s",
+	c->evidence = text(out, "backing pages failed %s for want of space%s",
 			   plural(out, h->no_space, "time", "times"), ago);
 	fact_number(c, "no_space", (int64_t)h->no_space);
 	candidate_stuck(c, NODE_CLASS, hub, NO_SPACE);
@@ -218,7 +217,8 @@ const struct rule rule_slots_exhausted = {
 	.summary =
 		"A message needs a slot of some class and there is none: all are held by living "
 		"processes that do not give them back while the hub is at its limit, or the "
-		"filesystem under the hub has no room for the pages of a free one.",
+		"filesystem under the hub has no room for the pages of a free one (or of a new "
+		"peer's rings).",
 	.detection =
 		"No slot is free, somebody waits for one (or claims failed and the class has "
 		"reached its limit), and the same owners hold the same slots in two looks over "

@@ -329,6 +329,12 @@ static int back_tables(struct shmhub *hub, unsigned peer)
 				     HUB_PEER_CALLS * calls->stride);
 }
 
+static void note_no_space(struct shmhub *hub)
+{
+	hub_add_shared(&hub->map.host->no_space, 1);
+	hub_put64(&hub->map.host->no_space_ns, hub_now_ns());
+}
+
 static uint64_t inode_of(int fd)
 {
 	struct stat st;
@@ -442,6 +448,8 @@ static int give_birth(struct shmhub *hub, struct hub_link *link, struct err *err
 	int r = back_tables(hub, peer), host_bell, peer_bell, pid = -1, pidfd = -1;
 
 	hub_file_heal(&hub->map);
+	if (r == -ENOSPC)
+		note_no_space(hub);
 	if (r)
 		return err_set(err, r, "%s: no room for the rings of peer %u (%s): %s", hub->path, peer,
 			       spawn->name, strerror(-r));
