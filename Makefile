@@ -167,6 +167,17 @@ $(B)/fixture/%: tests/fixture/%.c $(B)/flags | deps
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -I. -D_GNU_SOURCE -std=gnu11 $(warnings) -g -O1 -pthread -rdynamic $(san_flags) -o $@ $< -ldl
 
+example_flags = -Ilib/hub -D_GNU_SOURCE -Wall -Wextra -O2 -g -pthread $(if $(WERROR),-Werror) $(san_flags)
+example_libs  = -L$(B)/lib -Wl,-rpath,'$$ORIGIN/../lib' -lshmhub
+$(B)/example/%: tests/example/%.c tests/example/words.c tests/example/words.h $(B)/lib/libshmhub.so $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -std=gnu11 $(example_flags) -o $@ $< $(if $(filter %_host,$@),,tests/example/words.c) \
+		$(example_libs) $(if $(filter %_uv,$@),-luv)
+
+$(B)/example/%: tests/example/%.cc tests/example/words.h $(B)/lib/libshmhub.so $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CXX)$(CXX) -std=c++17 $(example_flags) -o $@ $< $(example_libs)
+
 $(stacks_bins): $(B)/fixture/stacks-%: tests/fixture/stacks.c $(B)/flags | deps
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -D_GNU_SOURCE -std=gnu11 $(warnings) -g $(stacks_$*) -pthread -rdynamic -o $@ $<
