@@ -53,6 +53,11 @@ stacks_O2    := -O2 -fomit-frame-pointer
 stacks_fp    := -O2 -fno-omit-frame-pointer -fno-plt
 stacks_bins  := $(foreach k,O0 O2 fp,$(B)/fixture/stacks-$(k))
 fixture_bins := $(patsubst tests/%.c,$(B)/%,$(call src,tests/fixture/*.c)) $(stacks_bins)
+# Examples: what a stranger's program has, public headers and libshmhub.so. The one for libuv and
+# the one in C++ are left out where these are not installed; their test says so.
+example_bins := $(B)/example/words_host $(B)/example/words_run $(B)/example/words_epoll \
+	$(if $(wildcard /usr/include/uv.h),$(B)/example/words_uv) \
+	$(if $(shell command -v $(CXX)),$(B)/example/words_cxx)
 bench_bins   := $(patsubst tests/%.c,$(B)/%,$(call src,tests/bench/*_bench.c))
 bench_objs   := $(filter-out %_bench.o,$(call objs,tests/bench/*.c))
 helper_objs  := $(call objs,tests/*.c tests/sut/sut_message.c)
@@ -102,7 +107,7 @@ $(B)/lib/libshmhub.a: $(hub_objs) $(base_objs)
 $(B)/lib/libshmhub.so.0: $(hub_objs) $(base_objs) lib/hub/shmhub.map
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) -shared -Wl,-soname,libshmhub.so.0 -Wl,--version-script=lib/hub/shmhub.map \
-		-Wl,-z,now $(ALL_LDFLAGS) -o $@ $(hub_objs) $(base_objs)
+		-Wl,-z,now $(if $(SAN),,-Wl,--no-undefined) $(ALL_LDFLAGS) -o $@ $(hub_objs) $(base_objs)
 
 $(B)/lib/libshmhub.so: $(B)/lib/libshmhub.so.0
 	@ln -sf libshmhub.so.0 $@
@@ -221,7 +226,7 @@ check-pairs: | deps
 	$(Q)scripts/check-pairs lib/hub/*.[ch] lib/as/*.[ch] $(wildcard sigdump/preload/*.[ch] sigdump/preload/as/*.[ch])
 check-as: $(sigpath_objs)
 	$(Q)$(if $(SAN),true,scripts/check-as scripts/as-allowed.syms $^)
-check-tests: all $(unit_bins) $(fixture_bins)
+check-tests: all $(unit_bins) $(fixture_bins) $(example_bins)
 	$(Q)B=$(B) SAN=$(SAN) scripts/run-tests $(TESTS)
 check-model: | deps
 	$(Q)scripts/run-models tests/model
