@@ -22,7 +22,7 @@
 
 enum {
 	HUB_BUILD_CELLS = 16,
-	HUB_BUILD_CALLS = 8,
+	HUB_BUILD_CALLS = 400,
 	HUB_BUILD_AGE_MS = 100000, /* so long ago the hub was created */
 };
 

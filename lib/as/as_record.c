@@ -307,16 +307,22 @@ static void write_place(struct as_record *r, uint64_t addr, const struct as_modu
 	as_json_end(j);
 }
 
+/* Returns the length of the text. */
+static size_t to_hex(char *hex, const unsigned char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		hex[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+		hex[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+	}
+	return 2 * n;
+}
+
 static void write_bytes(struct as_json *j, const struct as_wait *wait)
 {
 	char hex[2 * AS_WAIT_BYTES];
 
-	for (unsigned i = 0; i < wait->bytes; i++) {
-		hex[2 * i] = "0123456789abcdef"[wait->byte[i] >> 4];
-		hex[2 * i + 1] = "0123456789abcdef"[wait->byte[i] & 15];
-	}
 	as_json_hex(j, "at", wait->from);
-	as_json_mem(j, "bytes", hex, 2 * (size_t)wait->bytes);
+	as_json_mem(j, "bytes", hex, to_hex(hex, wait->byte, wait->bytes));
 }
 
 static void write_holders(struct as_json *j, const struct as_wait *wait)
@@ -451,6 +457,21 @@ static void write_on(struct as_json *j, struct as_peek *p, const struct as_threa
 	link_text(j, "on", p->proc_fd, path);
 }
 
+/* The address of a connect(), as bytes: its reader knows how to say it. */
+static void write_to(struct as_json *j, struct as_peek *p, const struct as_thread *t)
+{
+	unsigned char bytes[128];
+	char hex[2 * sizeof(bytes)];
+	const size_t n = t->args[2] < sizeof(bytes) ? (size_t)t->args[2] : sizeof(bytes);
+
+	if (t->nr != SYS_connect)
+		return;
+	const ssize_t got = as_mem_read(&p->unwinder.mem, t->args[1], bytes, n);
+
+	if (got > 0)
+		as_json_mem(j, "to", hex, to_hex(hex, bytes, (size_t)got));
+}
+
 void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_thread *t,
 		      const struct as_record_how *how)
 {
@@ -479,6 +500,7 @@ void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_th
 	as_json_null(j, "blocked_ms");
 	write_wchan(j, p, t);
 	write_on(j, p, t);
+	write_to(j, p, t);
 	as_json_u64(j, "mono_us", as_record_now_us());
 	if (t->mark.ran || t->mark.times)
 		as_json_hex(j, "mark", as_proc_mark_word(&t->mark));

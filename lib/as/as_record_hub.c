@@ -174,6 +174,8 @@ void as_record_hub_error(struct as_record *r, const struct as_record_hub_view *v
 
 	if (err == -EBADMSG)
 		why = "not a hub file";
+	else if (err == -ERANGE)
+		why = "header: its limits cannot be: they were overwritten";
 	else if (err == -EPROTO)
 		why = "a version of the format that this library does not read";
 	else if (err == -ESTALE || err == -ENOENT)
@@ -400,6 +402,12 @@ static void write_class(struct as_record *r, const struct as_record_hub_view *v,
 	as_json_u64(j, "held", c->count[HUB_SLOT_HELD]);
 	as_json_u64(j, "punching", c->count[HUB_SLOT_PUNCHING]);
 	as_json_u64(j, "bad", c->bad);
+	if (c->bad) {
+		as_json_u64(j, "first_bad", c->first_bad);
+		as_json_hex(j, "first_bad_word", c->first_bad_word);
+		as_json_u64(j, "first_bad_at", c->first_bad_at);
+	}
+	as_json_str(j, "damage", c->damage[0] ? c->damage : NULL);
 	as_json_u64(j, "waiters", word32(&c->words.waiters));
 	as_json_u64(j, "claims", word64(&c->words.claims));
 	as_json_u64(j, "failed", word64(&c->words.failed));
@@ -537,35 +545,65 @@ static bool call_is_told(const struct hub_call *c)
 	return state >= HUB_CALL_PENDING && state <= HUB_CALL_CANCELLED;
 }
 
+static unsigned callee(const struct hub_call *c)
+{
+	const unsigned peer = HUB_CALL_PEER(word64(&c->word));
+
+	return peer <= HUB_PEERS_MAX ? peer : 0;
+}
+
+/* How old a call must be to be among the oldest AS_RECORD_CALLS; v->oldest_to is filled. */
 static uint32_t call_age_limit(const struct as_record_hub_view *v, unsigned by)
 {
 	struct as_ring_walk walk;
 	const struct hub_call *call;
 	unsigned n = 0;
 
+	for (unsigned i = 0; i <= HUB_PEERS_MAX; i++)
+		v->oldest_to[i] = 0;
 	if (as_calls_begin(&walk, v->hub, by, v->space) != 0)
 		return UINT32_MAX;
-	while (as_calls_next(&walk, &call) == 1)
-		if (call_is_told(call))
-			n = keep_oldest(v->old, n, AS_RECORD_CALLS,
-					(struct as_record_old){ 0, call_age(call) });
+	while (as_calls_next(&walk, &call) == 1) {
+		if (!call_is_told(call))
+			continue;
+		const uint32_t age = call_age(call);
+
+		if (age > v->oldest_to[callee(call)])
+			v->oldest_to[callee(call)] = age;
+		n = keep_oldest(v->old, n, AS_RECORD_CALLS, (struct as_record_old){ 0, age });
+	}
 	return n ? v->old[0].age_ms : UINT32_MAX;
 }
 
+/*
+ * The oldest calls, for what waits longest tells most. A peer that swallows thousands must not
+ * hide the others: so the oldest to each peer too, and those that tell something by themselves.
+ */
 static void write_calls(struct as_record *r, const struct as_record_hub_view *v, unsigned by)
 {
 	struct as_ring_walk walk;
 	const struct hub_call *call;
-	unsigned n = 0;
+	unsigned n = 0, telling = 0;
 	const uint32_t limit = call_age_limit(v, by);
 
 	if (limit == UINT32_MAX || as_calls_begin(&walk, v->hub, by, v->space) != 0)
 		return;
-	while (n < AS_RECORD_CALLS && as_calls_next(&walk, &call) == 1)
-		if (call_is_told(call) && call_age(call) >= limit) {
-			write_call(r, v, by, call);
+	while (as_calls_next(&walk, &call) == 1) {
+		if (!call_is_told(call))
+			continue;
+		uint32_t *const oldest = &v->oldest_to[callee(call)];
+		const uint32_t age = call_age(call);
+
+		if (age >= limit && n < AS_RECORD_CALLS)
 			n++;
-		}
+		else if (as_call_is_telling(call, by) && telling < AS_RECORD_CALLS)
+			telling++;
+		else if (!*oldest || age < *oldest)
+			continue;
+		if (age >= *oldest)
+			*oldest = 0; /* one of them is enough */
+		write_call(r, v, by, call);
+	}
 }
 
 void as_record_hub(struct as_record *r, const struct as_record_hub_view *v)

@@ -46,6 +46,7 @@ struct as_record_hub_view {
 	struct as_ring *ring;
 	struct as_class *klass;
 	struct as_record_old *old; /* AS_RECORD_SLOTS entries */
+	uint32_t *oldest_to;       /* HUB_PEERS_MAX + 1: age of the oldest call to each peer */
 };
 
 /* as_record_look - a look at the transport begins. */

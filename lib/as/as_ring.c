@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "lib/as/as_crc.h"
 #include "lib/as/as_fmt.h"
 #include "lib/as/as_sys.h"
 
@@ -57,25 +58,62 @@ static int read_element(const struct as_hub *hub, const struct hub_section *s, u
 	return read_at(hub, to, n < s->stride ? n : (size_t)s->stride, s->offset + i * s->stride);
 }
 
+/* c NULL: without the second number. */
+static void say(char *text, const char *a, uint64_t x, const char *b, uint64_t y, const char *c)
+{
+	struct as_fmt f;
+
+	if (text[0])
+		return; /* the first thing that is wrong is told */
+	as_fmt_init(&f, text, AS_RING_TEXT);
+	as_fmt_str(&f, a);
+	as_fmt_u64(&f, x);
+	as_fmt_str(&f, b);
+	if (!c)
+		return;
+	as_fmt_u64(&f, y);
+	as_fmt_str(&f, c);
+}
+
+static void say_plainly(char *text, const char *words)
+{
+	struct as_fmt f;
+
+	if (text[0])
+		return;
+	as_fmt_init(&f, text, AS_RING_TEXT);
+	as_fmt_str(&f, words);
+}
+
 /* ---- the first page ----------------------------------------------------------------------- */
+
+static const char *section_name(unsigned kind)
+{
+	static const char *const name[] = HUB_SECTION_NAMES;
+
+	return kind < sizeof(name) / sizeof(name[0]) ? name[kind] : "unknown";
+}
 
 static void say_section(char *text, const struct hub_section *s, uint64_t file_bytes)
 {
 	struct as_fmt f;
 
+	if (text[0])
+		return;
 	as_fmt_init(&f, text, AS_RING_TEXT);
-	as_fmt_str(&f, "section ");
-	as_fmt_u64(&f, s->kind);
-	as_fmt_str(&f, " (index ");
+	as_fmt_str(&f, "section table: ");
+	as_fmt_str(&f, section_name(s->kind));
+	as_fmt_str(&f, " ");
 	as_fmt_u64(&f, s->index);
-	as_fmt_str(&f, ") lies outside the file: offset ");
+	as_fmt_str(&f, " lies outside the file (offset ");
 	as_fmt_u64(&f, s->offset);
 	as_fmt_str(&f, ", ");
 	as_fmt_u64(&f, s->count);
 	as_fmt_str(&f, " x ");
 	as_fmt_u64(&f, s->stride);
-	as_fmt_str(&f, " bytes, file ");
+	as_fmt_str(&f, " bytes; the file has ");
 	as_fmt_u64(&f, file_bytes);
+	as_fmt_str(&f, ")");
 }
 
 static bool is_inside(const struct hub_section *s, uint64_t file_bytes)
@@ -95,12 +133,45 @@ static bool is_magic(const char *p)
 	return true;
 }
 
+/* Does the checksum say that nobody wrote here since, but for the magic? */
+static bool is_sealed(const struct hub_header *h)
+{
+	const char *p = (const char *)h;
+	const size_t crc = offsetof(struct hub_header, crc);
+	const uint32_t none = 0;
+	uint32_t sum = as_crc_add(AS_CRC_START, HUB_MAGIC, sizeof(h->magic));
+
+	sum = as_crc_add(sum, p + sizeof(h->magic), crc - sizeof(h->magic));
+	sum = as_crc_add(sum, &none, sizeof(none));
+	sum = as_crc_add(sum, p + crc + sizeof(none), sizeof(*h) - crc - sizeof(none));
+	return ~sum == h->crc;
+}
+
 /* Limits that later arithmetic relies on. */
 static bool has_sane_limits(const struct hub_header *h)
 {
 	return h->ring_cells >= HUB_RING_CELLS_MIN && h->ring_cells <= HUB_RING_CELLS_MAX &&
 	       (h->ring_cells & (h->ring_cells - 1)) == 0 && h->peers_max >= 1 &&
 	       h->peers_max <= HUB_PEERS_MAX && h->classes <= HUB_CLASSES_MAX;
+}
+
+static void check_sections(struct as_hub *hub)
+{
+	struct hub_header *h = &hub->header;
+
+	if (h->section_count > HUB_SECTIONS) {
+		say(hub->damage, "header: ", h->section_count, " sections (", HUB_SECTIONS,
+		    " at most)");
+		h->section_count = HUB_SECTIONS;
+	}
+	for (unsigned i = 0; i < h->section_count; i++) {
+		struct hub_section *s = &h->section[i];
+
+		if (s->kind == HUB_SECTION_NONE || is_inside(s, hub->file_bytes))
+			continue;
+		say_section(hub->damage, s, hub->file_bytes);
+		s->kind = HUB_SECTION_NONE;
+	}
 }
 
 int as_hub_open(struct as_hub *hub, int fd)
@@ -117,23 +188,19 @@ int as_hub_open(struct as_hub *hub, int fd)
 	if (r)
 		return r == -ENODATA ? -EBADMSG : r;
 	struct hub_header *h = &hub->header;
-	if (!is_magic(h->magic) || h->byte_order != HUB_BYTE_ORDER)
+	const bool has_magic = is_magic(h->magic), sealed = is_sealed(h);
+	if (h->byte_order != HUB_BYTE_ORDER || (!has_magic && !sealed))
 		return -EBADMSG;
 	if (h->version < HUB_FORMAT_OLDEST || h->version > HUB_FORMAT_VERSION)
 		return -EPROTO;
 	if (!has_sane_limits(h))
-		return -EBADMSG;
-	if (h->section_count > HUB_SECTIONS)
-		h->section_count = HUB_SECTIONS;
-	for (unsigned i = 0; i < h->section_count; i++) {
-		struct hub_section *s = &h->section[i];
-
-		if (s->kind == HUB_SECTION_NONE || is_inside(s, hub->file_bytes))
-			continue;
-		if (!hub->damage[0])
-			say_section(hub->damage, s, hub->file_bytes);
-		s->kind = HUB_SECTION_NONE;
-	}
+		return -ERANGE;
+	if (!has_magic)
+		say_plainly(hub->damage, "header: the magic is overwritten");
+	check_sections(hub);
+	if (!sealed)
+		say_plainly(hub->damage, "header: its checksum does not match: some of its fields were "
+					 "overwritten");
 	return 0;
 }
 
@@ -228,20 +295,6 @@ static int cell_at(struct cells *c, uint64_t position, const struct hub_cell **c
 	}
 	*cell = &c->space->cell[position - c->first];
 	return 0;
-}
-
-static void say(char *text, const char *a, uint64_t x, const char *b, uint64_t y, const char *c)
-{
-	struct as_fmt f;
-
-	if (text[0])
-		return; /* the first thing that is wrong is told */
-	as_fmt_init(&f, text, AS_RING_TEXT);
-	as_fmt_str(&f, a);
-	as_fmt_u64(&f, x);
-	as_fmt_str(&f, b);
-	as_fmt_u64(&f, y);
-	as_fmt_str(&f, c);
 }
 
 enum cell_is { CELL_EMPTY, CELL_MESSAGE, CELL_NEWER, CELL_WRONG };
@@ -547,6 +600,12 @@ int as_calls_next(struct as_ring_walk *walk, const struct hub_call **call)
 	return r;
 }
 
+bool as_call_is_telling(const struct hub_call *call, unsigned by)
+{
+	return !call->enqueued_at || call->for_call ||
+	       (!by && call->enqueued_peer != HUB_CALL_PEER(word64(&call->word)));
+}
+
 bool as_slot_is_sane(const struct as_hub *hub, uint64_t word)
 {
 	const unsigned state = HUB_SLOT_STATE(word);
@@ -590,6 +649,19 @@ static void count_owner(struct as_class *k, const struct hub_slot *slot, uint64_
 		o->oldest_ms = ms;
 }
 
+static void check_class(struct as_class *klass, uint64_t room)
+{
+	const uint32_t bytes = klass->words.bytes, published = word32(&klass->words.slots);
+
+	if (published > room)
+		say(klass->damage, "", published, " slots published, room for ", room, "");
+	if (!bytes || (bytes & (bytes - 1)))
+		say(klass->damage, "slots of ", bytes, " bytes (a power of two is legal)", 0, NULL);
+	if (published > klass->words.slots_max)
+		say(klass->damage, "", published, " slots published, ", klass->words.slots_max,
+		    " at most");
+}
+
 int as_class_read(const struct as_hub *hub, unsigned index, union as_ring_space *space,
 		  struct as_class *klass)
 {
@@ -604,15 +676,16 @@ int as_class_read(const struct as_hub *hub, unsigned index, union as_ring_space 
 	if (r)
 		return r;
 	klass->slots = (uint32_t)walk.end;
-	if (word32(&klass->words.slots) > walk.end)
-		say(klass->damage, "", word32(&klass->words.slots), " slots published, room for ",
-		    walk.end, "");
+	check_class(klass, walk.end);
 	while ((r = as_slots_next(&walk, &slot, &i)) == 1) {
 		const uint64_t word = word64(&slot->word);
 
 		if (!as_slot_is_sane(hub, word)) {
-			if (!klass->bad++)
-				klass->first_bad = i;
+			if (klass->bad++)
+				continue;
+			klass->first_bad = i;
+			klass->first_bad_word = word;
+			klass->first_bad_at = walk.section->offset + i * walk.section->stride;
 			continue;
 		}
 		klass->count[HUB_SLOT_STATE(word)]++;

@@ -68,11 +68,12 @@ struct as_class {
 	uint32_t slots;           /* published, as far as the file has words for them */
 	uint32_t count[HUB_SLOT_STATES];
 	uint32_t bad;             /* words that make no sense */
-	uint32_t first_bad;       /* index of the first of them */
+	uint32_t first_bad;       /* index of the first of them, what stands there, and where */
+	uint64_t first_bad_word, first_bad_at;
 	struct as_owner owner[AS_RING_OWNERS];
 	unsigned owners;
 	uint32_t owners_left_out; /* slots of owners there was no room for */
-	char damage[AS_RING_TEXT];
+	char damage[AS_RING_TEXT]; /* its own words contradict themselves; "": they do not */
 };
 
 /* Walks over a table in batches. */
@@ -90,7 +91,8 @@ struct as_ring_walk {
  * as_hub_open - read and check the first page.
  * fd  of the hub file; stays the caller's and must outlive hub.
  * Returns 0 (also with hub->damage set: what can be read, is read); -EBADMSG when it is not a
- * hub; -EPROTO for a version that this build does not read; or what pread() says.
+ * hub; -ERANGE when its limits cannot be; -EPROTO for a version that this build does not read;
+ * or what pread() says.
  */
 int as_hub_open(struct as_hub *hub, int fd);
 
@@ -148,6 +150,10 @@ int as_slots_next(struct as_ring_walk *walk, const struct hub_slot **slot, uint3
 int as_calls_begin(struct as_ring_walk *walk, const struct as_hub *hub, unsigned by,
 		   union as_ring_space *space);
 int as_calls_next(struct as_ring_walk *walk, const struct hub_call **call);
+
+/* as_call_is_telling - it says something by itself, however young it is beside others: never
+ * enqueued, enqueued to another peer, or made inside the handler of another call. */
+bool as_call_is_telling(const struct hub_call *call, unsigned by);
 
 /* as_slot_is_sane - does this word name a possible state, peer and direction? */
 bool as_slot_is_sane(const struct as_hub *hub, uint64_t word);

@@ -3,40 +3,20 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/as/as_crc.h"
 #include "lib/base/units.h"
-
-uint32_t hub_crc32(const void *data, size_t n)
-{
-	const uint8_t *p = data;
-	uint32_t crc = ~UINT32_C(0);
-
-	/* bit by bit: one page, once per open */
-	for (size_t i = 0; i < n; i++) {
-		crc ^= p[i];
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc & 1 ? crc >> 1 ^ UINT32_C(0xedb88320) : crc >> 1;
-	}
-	return ~crc;
-}
 
 uint32_t hub_check_crc(const struct hub_header *header)
 {
 	struct hub_header copy = *header;
 
 	copy.crc = 0;
-	return hub_crc32(&copy, sizeof(copy));
+	return ~as_crc_add(AS_CRC_START, &copy, sizeof(copy));
 }
 
 const char *hub_check_kind_name(unsigned kind)
 {
-	static const char *const name[] = {
-		[HUB_SECTION_NONE] = "NONE",           [HUB_SECTION_HOST] = "HOST",
-		[HUB_SECTION_PEERS] = "PEERS",         [HUB_SECTION_RINGS] = "RINGS",
-		[HUB_SECTION_CALLS] = "CALLS",         [HUB_SECTION_PEERCALLS] = "PEERCALLS",
-		[HUB_SECTION_METHODS] = "METHODS",     [HUB_SECTION_CLASSES] = "CLASSES",
-		[HUB_SECTION_SLOTS] = "SLOTS",         [HUB_SECTION_BACKED] = "BACKED",
-		[HUB_SECTION_PAYLOAD] = "PAYLOAD",
-	};
+	static const char *const name[] = HUB_SECTION_NAMES;
 
 	return kind < sizeof(name) / sizeof(name[0]) ? name[kind] : "unknown";
 }
@@ -118,8 +98,12 @@ static bool is_inside(const struct hub_section *s, uint64_t file_bytes)
 static void drop_wild_sections(const char *path, struct hub_header *h, uint64_t file_bytes,
 			       struct err *damage)
 {
-	if (h->section_count > HUB_SECTIONS)
+	if (h->section_count > HUB_SECTIONS) {
+		if (!damage->code)
+			err_set(damage, -EBADMSG, "%s: header: %u sections (%d at most)", path,
+				h->section_count, HUB_SECTIONS);
 		h->section_count = HUB_SECTIONS;
+	}
 	for (unsigned i = 0; i < h->section_count; i++) {
 		struct hub_section *s = &h->section[i];
 

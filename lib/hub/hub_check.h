@@ -12,9 +12,6 @@
 #include "lib/base/err.h"
 #include "lib/hub/hub_format.h"
 
-/* hub_crc32 - CRC-32 (IEEE 802.3), of `n` bytes. Safety: MT-safe. */
-uint32_t hub_crc32(const void *data, size_t n);
-
 /* hub_check_crc - what header->crc has to be. Safety: MT-safe. */
 uint32_t hub_check_crc(const struct hub_header *header);
 

@@ -106,6 +106,9 @@ enum hub_section_kind {
 	HUB_SECTION_BACKED,
 	HUB_SECTION_PAYLOAD,
 };
+#define HUB_SECTION_NAMES                                                                  \
+	{ "NONE", "HOST", "PEERS", "RINGS", "CALLS", "PEERCALLS", "METHODS", "CLASSES", "SLOTS", \
+	  "BACKED", "PAYLOAD" }
 
 /* Where a table lies. offset + stride * count never exceeds the file's size. */
 struct hub_section {

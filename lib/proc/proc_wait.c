@@ -246,8 +246,10 @@ static int look_at_clock(pid_t pid, struct proc_wait *wait)
 	return 0;
 }
 
-static void print_address(const void *from, size_t n, char *out, size_t room)
+void proc_wait_set_address(struct proc_wait *wait, const void *from, size_t n)
 {
+	char *const out = wait->object;
+	const size_t room = sizeof(wait->object);
 	union {
 		struct sockaddr any;
 		struct sockaddr_in v4;
@@ -287,7 +289,7 @@ static int look_at_address(pid_t pid, struct proc_wait *wait)
 		return -EINVAL;
 	const int code = peek(pid, wait->addr, bytes, n);
 	if (!code)
-		print_address(bytes, n, wait->object, sizeof(wait->object));
+		proc_wait_set_address(wait, bytes, n);
 	return code;
 }
 

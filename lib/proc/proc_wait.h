@@ -88,6 +88,10 @@ void proc_wait_decode(long nr, const uint64_t args[6], struct proc_wait *wait);
  */
 int proc_wait_look(pid_t pid, struct proc_wait *wait);
 
+/* proc_wait_set_address - what is connected to, by `n` bytes of its struct sockaddr: fills
+ * wait->object. Safety: MT-safe. */
+void proc_wait_set_address(struct proc_wait *wait, const void *from, size_t n);
+
 /*
  * proc_wait_read - decode and look for one thread, now.
  * Returns 0; -EAGAIN when the thread is running; -ESRCH; -EACCES (undumpable, or not ours).

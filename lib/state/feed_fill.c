@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lib/base/grow.h"
 #include "lib/feed/feed_get.h"
@@ -136,10 +137,28 @@ static const char *captured_word(const json_t *rec)
 	return NULL;
 }
 
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Returns how many bytes the hex text has, as far as there is room. */
+static size_t take_hex(const char *text, uint8_t *bytes, size_t room)
+{
+	size_t n = 0;
+
+	while (text && n < room && digit(text[2 * n]) >= 0 && digit(text[2 * n + 1]) >= 0) {
+		bytes[n] = (uint8_t)(digit(text[2 * n]) << 4 | digit(text[2 * n + 1]));
+		n++;
+	}
+	return n;
+}
+
 static void take_wait(struct fill *f, const json_t *rec, struct state_thread *t)
 {
 	const char *on = feed_text(rec, "on");
 	const json_t *args = json_object_get(rec, "args");
+	uint8_t address[sizeof(struct sockaddr_storage)];
 	struct proc_wait w;
 
 	t->sys = (int)feed_i64(rec, "sys", -1);
@@ -148,6 +167,10 @@ static void take_wait(struct fill *f, const json_t *rec, struct state_thread *t)
 	proc_wait_decode(t->sys, t->arg, &w);
 	if (on && w.fd >= 0)
 		snprintf(w.object, sizeof(w.object), "%s", on);
+	const size_t n = take_hex(feed_text(rec, "to"), address, sizeof(address));
+
+	if (n >= sizeof(sa_family_t) && w.kind == PROC_WAIT_CONNECT)
+		proc_wait_set_address(&w, address, n);
 	wait_set(f->st, t, &w);
 }
 
@@ -194,23 +217,6 @@ static void take_thread(struct fill *f, const json_t *rec)
 /* ---- what threads sleep on --------------------------------------------------------------- */
 
 enum { HOLDERS = 8, MEMORY = 1024 };
-
-static int digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Returns how many bytes the hex text has, as far as there is room. */
-static size_t take_hex(const char *text, uint8_t *bytes, size_t room)
-{
-	size_t n = 0;
-
-	while (text && n < room && digit(text[2 * n]) >= 0 && digit(text[2 * n + 1]) >= 0) {
-		bytes[n] = (uint8_t)(digit(text[2 * n]) << 4 | digit(text[2 * n + 1]));
-		n++;
-	}
-	return n;
-}
 
 static size_t take_holders(const json_t *rec, struct state_holder *holder)
 {
@@ -508,6 +514,10 @@ static void take_class(struct fill *f, const json_t *rec)
 	for (unsigned state = 0; state < HUB_SLOT_STATES; state++)
 		class->count[state] = feed_u32(rec, names_of(&names_slot_state, state), 0);
 	class->bad = feed_u32(rec, "bad", 0);
+	class->first_bad = feed_u32(rec, "first_bad", 0);
+	class->first_bad_word = feed_u64(rec, "first_bad_word", 0);
+	class->first_bad_at = feed_u64(rec, "first_bad_at", 0);
+	class->damage = copy_field(f, rec, "damage");
 	class->waiters = feed_u32(rec, "waiters", 0);
 	class->claims = feed_u64(rec, "claims", 0);
 	class->failed = feed_u64(rec, "failed", 0);

@@ -659,26 +659,6 @@ static void fill_owners(struct filling *f, const struct as_class *from, struct s
 		};
 }
 
-static void check_class(struct filling *f, unsigned i, const struct as_class *k)
-{
-	const struct hub_section *s = as_hub_section(&f->look->hub, HUB_SECTION_SLOTS, i);
-	const uint32_t bytes = k->words.bytes;
-	char size[UNITS_TEXT];
-
-	if (k->damage[0])
-		DAMAGE(f, "class %u: %s", i, k->damage);
-	if (!bytes || (bytes & (bytes - 1)))
-		DAMAGE(f, "class %u: slots of %" PRIu32 " bytes (a power of two is legal)", i, bytes);
-	if (k->slots > k->words.slots_max)
-		DAMAGE(f, "class %u: %" PRIu32 " slots published, %" PRIu32 " at most", i, k->slots,
-		       k->words.slots_max);
-	if (k->bad)
-		DAMAGE(f, "class %s: %" PRIu32 " slot word%s no sense, the first is slot %" PRIu32
-		       " (at offset %" PRIu64 ")",
-		       units_class(size, bytes), k->bad, k->bad == 1 ? " makes" : "s make",
-		       k->first_bad, s ? s->offset + k->first_bad * s->stride : 0);
-}
-
 static void fill_class(struct filling *f, unsigned i)
 {
 	struct as_class k;
@@ -694,7 +674,6 @@ static void fill_class(struct filling *f, unsigned i)
 		f->no_memory = true;
 		return;
 	}
-	check_class(f, i, &k);
 	struct state_class *class = &hub->klass[hub->classes++];
 
 	class->index = i;
@@ -703,6 +682,10 @@ static void fill_class(struct filling *f, unsigned i)
 	class->slots_max = k.words.slots_max;
 	memcpy(class->count, k.count, sizeof(class->count));
 	class->bad = k.bad;
+	class->first_bad = k.first_bad;
+	class->first_bad_word = k.first_bad_word;
+	class->first_bad_at = k.first_bad_at;
+	class->damage = k.damage[0] ? copy_text(f, k.damage, sizeof(k.damage)) : NULL;
 	class->waiters = WORD(k.words.waiters);
 	class->claims = WORD(k.words.claims);
 	class->failed = WORD(k.words.failed);
@@ -760,29 +743,73 @@ static void add_call(struct filling *f, const struct state_call *call)
 		hub->call[hub->calls++] = *call;
 }
 
+struct call_list {
+	struct state_call *call;
+	size_t n, room;
+};
+
+static void list_call(struct filling *f, struct call_list *list, const struct state_call *call)
+{
+	if (list->n == LIST)
+		keep_oldest(list->call, &list->n, sizeof(*call), HUB_LOOK_CALLS, by_call_time);
+	if (GROW(list->call, list->n, list->room))
+		list->call[list->n++] = *call;
+	else
+		f->no_memory = true;
+}
+
+static void add_oldest(struct filling *f, struct call_list *list)
+{
+	keep_oldest(list->call, &list->n, sizeof(*list->call), HUB_LOOK_CALLS, by_call_time);
+	for (size_t i = 0; i < list->n && !f->no_memory; i++)
+		add_call(f, &list->call[i]);
+}
+
+/* The oldest call to each peer, where it is not among the oldest of all. */
+static void add_oldest_to(struct filling *f, const struct call_list *listed,
+			  const struct state_call *oldest_to)
+{
+	const uint64_t limit = listed->n == HUB_LOOK_CALLS ? listed->call[listed->n - 1].started_us
+							   : UINT64_MAX;
+
+	for (unsigned i = 0; i <= HUB_PEERS_MAX && !f->no_memory; i++)
+		if (oldest_to[i].id && oldest_to[i].started_us > limit)
+			add_call(f, &oldest_to[i]);
+}
+
+/* As as_record_hub() chooses them: a peer that swallows thousands must not hide the others. */
 static void fill_calls_of(struct filling *f, unsigned by)
 {
-	FREES struct state_call *all = NULL;
-	size_t n = 0, room = 0;
+	struct call_list usual = { 0 }, telling = { 0 };
+	FREES struct state_call *oldest_to =
+		by ? NULL : calloc(HUB_PEERS_MAX + 1, sizeof(*oldest_to));
 	struct as_ring_walk walk;
 	const struct hub_call *call;
 
+	f->no_memory |= !by && !oldest_to;
 	if (as_calls_begin(&walk, &f->look->hub, by, &f->look->space))
 		return;
-	while (as_calls_next(&walk, &call) == 1) {
+	while (!f->no_memory && as_calls_next(&walk, &call) == 1) {
 		if (!is_whole(call))
 			continue;
-		if (n == LIST)
-			keep_oldest(all, &n, sizeof(*all), HUB_LOOK_CALLS, by_call_time);
-		if (!GROW(all, n, room)) {
-			f->no_memory = true;
-			return;
+		const struct state_call one = call_of(f, by, call);
+
+		if (as_call_is_telling(call, by)) {
+			list_call(f, &telling, &one);
+			continue;
 		}
-		all[n++] = call_of(f, by, call);
+		list_call(f, &usual, &one);
+		if (!by && one.peer <= HUB_PEERS_MAX &&
+		    (!oldest_to[one.peer].id ||
+		     one.started_us < oldest_to[one.peer].started_us))
+			oldest_to[one.peer] = one;
 	}
-	keep_oldest(all, &n, sizeof(*all), HUB_LOOK_CALLS, by_call_time);
-	for (size_t i = 0; i < n && !f->no_memory; i++)
-		add_call(f, &all[i]);
+	add_oldest(f, &usual);
+	add_oldest(f, &telling);
+	if (!f->no_memory && !by)
+		add_oldest_to(f, &usual, oldest_to);
+	free(usual.call);
+	free(telling.call);
 }
 
 static void fill_calls(struct filling *f)

@@ -15,7 +15,8 @@ struct hub_look;
 
 enum {
 	HUB_LOOK_SLOTS = 256, /* single slots listed of each class: the oldest */
-	HUB_LOOK_CALLS = 256, /* calls listed of each table: the oldest */
+	HUB_LOOK_CALLS = 256, /* calls listed of each table: the oldest; of the host's also the
+				 oldest to each peer and what tells something by itself */
 };
 
 /*

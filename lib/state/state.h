@@ -107,6 +107,9 @@ struct state_class {
 	uint32_t slots, slots_max;
 	uint32_t count[HUB_SLOT_STATES];
 	uint32_t bad;            /* words that make no sense */
+	uint32_t first_bad;      /* the first of them, */
+	uint64_t first_bad_word, first_bad_at; /* what stands there, at which offset of the file */
+	const char *damage;      /* NULL, or what contradicts itself: not to be judged further */
 	uint32_t waiters;
 	uint64_t claims, failed, no_space;
 	struct state_owner *owner;
@@ -150,8 +153,8 @@ struct state_hub {
 	uint64_t calls_waited, calls_refused;
 	uint64_t no_space, no_space_us; /* times its filesystem had no room, and when last */
 	bool stopping;
-	const char *damage;      /* NULL, or what is wrong with its header, tables or slot words;
-				    what stands here was read all the same, with care */
+	const char *damage;      /* NULL, or what is wrong with its header or its tables; what
+				    stands here was read all the same, with care */
 	bool carried;            /* classes, slots, calls and the host's words are as last seen;
 				    each peer says it for itself */
 	struct state_peer *peer; /* in order of id; entry 0 need not be the host */

@@ -13,7 +13,7 @@ _Static_assert(sizeof(struct state_input) == 48, "new field: does it point?");
 _Static_assert(sizeof(struct state_ring) == 232, "new field: does it point?");
 _Static_assert(sizeof(struct state_peer) == 664, "new field: does it point?");
 _Static_assert(sizeof(struct state_owner) == 24, "new field: does it point?");
-_Static_assert(sizeof(struct state_class) == 88, "new field: does it point?");
+_Static_assert(sizeof(struct state_class) == 120, "new field: does it point?");
 _Static_assert(sizeof(struct state_slot) == 48, "new field: does it point?");
 _Static_assert(sizeof(struct state_call) == 56, "new field: does it point?");
 _Static_assert(sizeof(struct state_hub) == 272, "new field: does it point?");
@@ -86,8 +86,10 @@ static void copy_hub(struct copying *c, struct state_hub *hub)
 		copy_peer(c, &hub->peer[i]);
 	COPY(c, hub->klass, hub->classes);
 	hub->classes_room = hub->classes;
-	for (size_t i = 0; i < hub->classes; i++)
+	for (size_t i = 0; i < hub->classes; i++) {
+		copy_text(c, &hub->klass[i].damage);
 		COPY(c, hub->klass[i].owner, hub->klass[i].owners);
+	}
 	COPY(c, hub->slot, hub->slots);
 	hub->slots_room = hub->slots;
 	COPY(c, hub->call, hub->calls);

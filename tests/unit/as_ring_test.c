@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/hub/hub_check.h"
 #include "tests/t.h"
 
 /* A hub of one peer and one class, in a memfd: what stands in it is said by each test. */
@@ -51,6 +52,7 @@ static void build(void)
 	k->bytes = 1024;
 	k->slots_max = SLOTS;
 	atomic_store(&k->slots, SLOTS);
+	header->crc = hub_check_crc(header);
 }
 
 static struct hub_ring *ring_of(unsigned peer, unsigned dir)
@@ -228,6 +230,9 @@ TEST(slots_are_summed_by_state_and_owner)
 	T_EQ(k.count[HUB_SLOT_FREE], SLOTS - 8);
 	T_EQ(k.bad, 2);
 	T_EQ(k.first_bad, 198);
+	T_EQ(k.first_bad_word, HUB_SLOT_WORD(HUB_SLOT_HELD, 0, 900, 0, 1));
+	T_EQ(k.first_bad_at, slots_at + 198 * sizeof(struct hub_slot));
+	T_STR(k.damage, "");
 	T_EQ(k.owners, 2);
 	T_EQ(k.owner[0].n, 5);
 	T_EQ(k.owner[0].incarnation, 3);
@@ -266,12 +271,61 @@ TEST(a_section_outside_the_file_is_named_and_left_out)
 
 	T_EQ(ftruncate(fd, (off_t)rings_at + 10), 0);
 	T_EQ(as_hub_open(&hub, fd), 0);
-	T_HAS(hub.damage, "section 3 (index 0) lies outside the file: offset ");
+	T_HAS(hub.damage, "section table: RINGS 0 lies outside the file (offset ");
 	T_EQ(as_hub_peer(&hub, 1, &peer), 0);
 	T_EQ(as_hub_peer(&hub, 2, &peer), -ENOENT);
 	union as_ring_space space;
 	struct as_ring ring;
 	T_EQ(as_ring_read(&hub, 1, HUB_RECV, &space, &ring), -ENOENT);
+}
+
+static void expect_damage(const char *words)
+{
+	struct as_hub hub;
+	struct hub_peer peer;
+
+	T_EQ(as_hub_open(&hub, fd), 0);
+	T_STR(hub.damage, words);
+	T_EQ(as_hub_peer(&hub, 1, &peer), 0);
+}
+
+TEST(a_header_that_was_scribbled_over_is_named_and_the_rest_is_read)
+{
+	build();
+	expect_damage("");
+	header->section_count = 9999;
+	expect_damage("header: 9999 sections (64 at most)");
+	build();
+	header->calls_max++;
+	expect_damage("header: its checksum does not match: some of its fields were overwritten");
+	build();
+	header->magic[0] = 'x';
+	expect_damage("header: the magic is overwritten");
+}
+
+static const char *class_damage(void)
+{
+	struct as_hub hub;
+	union as_ring_space space;
+	static struct as_class k;
+
+	T_EQ(as_hub_open(&hub, fd), 0);
+	T_EQ(as_class_read(&hub, 0, &space, &k), 0);
+	return k.damage;
+}
+
+TEST(a_class_that_contradicts_itself_is_named)
+{
+	build();
+	struct hub_class *k = (struct hub_class *)(file + classes_at);
+
+	k->bytes = 1000;
+	T_STR(class_damage(), "slots of 1000 bytes (a power of two is legal)");
+	k->bytes = 1024;
+	k->slots_max = 10;
+	T_STR(class_damage(), "200 slots published, 10 at most");
+	atomic_store(&k->slots, 999);
+	T_STR(class_damage(), "999 slots published, room for 200");
 }
 
 TEST(what_is_no_hub_is_refused)
@@ -280,12 +334,13 @@ TEST(what_is_no_hub_is_refused)
 
 	build();
 	header->ring_cells = 17;
-	T_EQ(as_hub_open(&hub, fd), -EBADMSG);
+	T_EQ(as_hub_open(&hub, fd), -ERANGE);
 	header->ring_cells = CELLS;
 	header->version = 9;
 	T_EQ(as_hub_open(&hub, fd), -EPROTO);
 	header->version = HUB_FORMAT_VERSION;
 	header->magic[0] = 'x';
+	header->uid++; /* else the checksum says that it was one */
 	T_EQ(as_hub_open(&hub, fd), -EBADMSG);
 	T_EQ(ftruncate(fd, 100), 0);
 	T_EQ(as_hub_open(&hub, fd), -EBADMSG);

@@ -639,3 +639,24 @@ TEST(what_is_no_feed_in_a_directory_of_feeds_is_noted_and_passed_over)
 	source_close(src);
 	feed_build_clean();
 }
+
+TEST(the_address_of_a_connect_is_told_in_words)
+{
+	struct feed_build b;
+
+	feed_build_begin(&b, "search", 4112, 77);
+	feed_build_dump(&b, 1, 0x7b, 2000000);
+	/* AF_UNIX, abstract "ab" */
+	feed_build_line(&b, "{'v':1,'t':'thread','d':1,'tid':4112,'name':'search','state':'S',"
+			    "'captured':'peek','sys':42,'args':['0x5','0x7f00','0x5','0x0','0x0',"
+			    "'0x0'],'on':'socket:[7]','to':'0100006162','stack':null}");
+	feed_build_done(&b, 1, 2000010);
+	feed_build_end(&b);
+	struct source *src = opened();
+	struct state st = next(src);
+
+	T_STR(state_find_thread(&st.process[0], 4112)->wait_text, "connect to @ab (fd 5)");
+	state_fini(&st);
+	source_close(src);
+	feed_build_clean();
+}

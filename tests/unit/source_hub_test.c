@@ -1,3 +1,4 @@
+#include "lib/state/hub_look.h"
 #include "lib/state/source.h"
 
 #include <errno.h>
@@ -412,22 +413,36 @@ TEST(slot_words_that_make_no_sense_are_counted)
 	atomic_store(&hub_build_slot(&b, 1, 5)->word, HUB_SLOT_WORD(HUB_SLOT_HELD, 0, 99, 1, 1));
 	look();
 	T_EQ(st.hub[0].klass[1].bad, 2);
+	T_EQ(st.hub[0].klass[1].first_bad, 3);
+	T_EQ(st.hub[0].klass[1].first_bad_word, 7);
+	T_EQ(st.hub[0].klass[1].first_bad_at, (uint8_t *)hub_build_slot(&b, 1, 3) - b.at);
 	T_EQ(st.hub[0].klass[1].count[HUB_SLOT_FREE], 6);
-	state_fini(&st);
-	expect_damage("class 64K: 2 slot words make no sense, the first is slot 3 (at offset ");
+	T_OK(!st.hub[0].damage); /* the others stand */
+	T_OK(st.input[0].complete);
+	done();
+}
+
+static void expect_class_damage(unsigned i, const char *words)
+{
+	const struct state_hub *hub = look();
+
+	T_STR(hub->klass[i].damage, words);
+	T_OK(!hub->klass[!i].damage);
+	T_OK(!hub->damage);
+	done();
 }
 
 TEST(a_class_that_contradicts_itself_is_damage)
 {
 	three_waiting();
 	hub_build_class(&b, 0)->bytes = 1000;
-	expect_damage("class 0: slots of 1000 bytes (a power of two is legal)");
+	expect_class_damage(0, "slots of 1000 bytes (a power of two is legal)");
 	three_waiting();
 	atomic_store(&hub_build_class(&b, 1)->slots, 9);
-	expect_damage("class 1: 9 slots published, room for 8");
+	expect_class_damage(1, "9 slots published, room for 8");
 	three_waiting();
 	hub_build_class(&b, 0)->slots_max = 10;
-	expect_damage("class 0: 64 slots published, 10 at most");
+	expect_class_damage(0, "64 slots published, 10 at most");
 }
 
 TEST(a_peer_entry_that_contradicts_itself_is_damage)
@@ -513,8 +528,9 @@ TEST(several_kinds_of_damage_are_counted_after_the_first)
 {
 	three_waiting();
 	atomic_store(&hub_build_peer(&b, 2)->state, 77);
-	hub_build_class(&b, 0)->bytes = 1000;
-	hub_build_class(&b, 1)->bytes = 3;
+	atomic_store(&hub_build_peer(&b, 1)->state, 78);
+	hub_build_section(&b, HUB_SECTION_HOST, 0)->kind = HUB_SECTION_NONE;
+	hub_build_seal(&b);
 	expect_damage("; and 2 more");
 }
 
@@ -774,4 +790,51 @@ TEST(a_peer_that_is_dead_by_now_is_only_carried)
 	T_EQ(st.process[0].carried, true);
 	done();
 	feed_build_clean();
+}
+
+static void put_call(unsigned i, unsigned peer, unsigned age_ms)
+{
+	struct hub_call *call = hub_build_call(&b, 0, i);
+
+	call->id = (i + 1) | 1 << 16;
+	call->enqueued_peer = (uint16_t)peer;
+	call->enqueued_at = 1 + i;
+	call->started_ns = b.header->created_ns +
+			   (HUB_BUILD_AGE_MS - age_ms) * UINT64_C(1000000);
+	atomic_store(&call->word, HUB_CALL_WORD(HUB_CALL_PENDING, peer, 1));
+}
+
+static bool lists_call(const struct state_hub *hub, uint32_t i)
+{
+	for (size_t k = 0; k < hub->calls; k++)
+		if (hub->call[k].id == ((i + 1) | 1 << 16))
+			return true;
+	return false;
+}
+
+TEST(a_peer_that_swallows_calls_does_not_hide_those_to_others)
+{
+	enum { MANY = HUB_BUILD_CALLS - 8, OTHER = MANY, LATER, MADE, LOST, WRONG };
+
+	hub_build_open(&b, 3);
+	for (unsigned i = 0; i < MANY; i++)
+		put_call(i, 1, 90000 - i);
+	put_call(OTHER, 2, 9000);
+	put_call(LATER, 2, 8999);
+	put_call(MADE, 2, 8998);
+	hub_build_call(&b, 0, MADE)->for_call = 77;
+	put_call(LOST, 2, 8997);
+	hub_build_call(&b, 0, LOST)->enqueued_at = 0;
+	put_call(WRONG, 2, 8996);
+	hub_build_call(&b, 0, WRONG)->enqueued_peer = 3;
+	const struct state_hub *hub = look();
+
+	T_OK(lists_call(hub, 0));
+	T_OK(lists_call(hub, OTHER)); /* the oldest to that peer */
+	T_OK(!lists_call(hub, LATER));
+	T_OK(lists_call(hub, MADE));
+	T_OK(lists_call(hub, LOST));
+	T_OK(lists_call(hub, WRONG));
+	T_EQ(hub->calls, HUB_LOOK_CALLS + 4);
+	done();
 }

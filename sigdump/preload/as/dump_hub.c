@@ -93,6 +93,7 @@ static struct {
 	struct as_ring ring;
 	struct as_class klass;
 	struct as_record_old old[AS_RECORD_SLOTS];
+	uint32_t oldest_to[HUB_PEERS_MAX + 1];
 } room;
 
 static void look_at(struct as_record *r, struct as_record_hub_view *v, const struct dump_hub *hub)
@@ -118,7 +119,8 @@ void dump_hub_look(struct as_record *r, unsigned look, uint64_t until_ns)
 					.space = &room.space,
 					.ring = &room.ring,
 					.klass = &room.klass,
-					.old = room.old };
+					.old = room.old,
+					.oldest_to = room.oldest_to };
 
 	as_record_look(r, look);
 	for (size_t i = 0; i < SIGDUMP_HUBS; i++) {
