@@ -130,9 +130,26 @@ static bool is_own_code(const struct state_frame *f)
 	return true;
 }
 
+/* Frames from `i` on that lie in a libshmhub linked into the program: in its files, out to a
+ * function of its interface. */
+static size_t frames_of_hub(const struct state_stack *s, size_t i)
+{
+	size_t end = i;
+
+	while (end < s->frames && s->frame[end].file &&
+	       strncmp(s->frame[end].file, "hub_", strlen("hub_")) == 0)
+		end++;
+	const char *outer = end > i ? s->frame[end - 1].function : NULL;
+
+	return outer && strncmp(outer, "shmhub_", strlen("shmhub_")) == 0 ? end - i : 0;
+}
+
 static const char *site_of(struct candidates *out, const struct state_stack *s)
 {
 	for (size_t i = 0; i < s->frames; i++) {
+		i += frames_of_hub(s, i);
+		if (i == s->frames)
+			break;
 		const struct state_frame *f = &s->frame[i];
 
 		if (!is_own_code(f))

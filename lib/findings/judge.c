@@ -172,7 +172,7 @@ static void begin_episode(struct track *t, const struct candidate *c)
 static void confirm(struct track *t, bool single_moment)
 {
 	t->times += !t->confirmed;
-	t->from_ages = !t->confirmed && single_moment && t->samples < 2;
+	t->from_ages = !t->confirmed && single_moment && t->samples < 2 && t->dwell_us;
 	t->confirmed = true;
 }
 
@@ -189,13 +189,18 @@ static bool is_due(const struct track *t, const struct candidate *c, uint64_t he
 	}
 }
 
-/* The candidate tells less than what is shown of the same episode: a suspicion of what was
- * confirmed, or a file of what was seen at the running process. */
+/*
+ * The candidate tells less than what is shown of the same episode: a suspicion of what was
+ * confirmed, a file of what was seen at the running process, or a look at its hub without it
+ * (the dump of the other side) of one that saw the thread.
+ */
 static bool knows_less(const struct track *t, const struct candidate *c)
 {
 	if (t->confirmed && c->proof == PROOF_NONE)
 		return true;
-	return t->samples > 1 && c->from_file && !t->c.from_file;
+	if (t->samples < 2)
+		return false;
+	return (c->from_file && !t->c.from_file) || (c->where.tid < 0 && t->c.where.tid >= 0);
 }
 
 /* The thread that was shown, in this state: as last seen is good enough to show its stack again. */
@@ -235,7 +240,7 @@ static void see(const struct judge *judge, struct track *t, const struct candida
 		begin_episode(t, c);
 	t->samples++;
 	t->wanted |= !c->unwanted || c->demand > t->demand;
-	t->dwell_us = dwell_of(judge, c);
+	t->dwell_us = c->proof == PROOF_AT_ONCE ? 0 : dwell_of(judge, c);
 	if (c->since_us && c->since_us < t->begin_us)
 		t->begin_us = c->since_us;
 	const uint64_t held_us = scene_age(c->now_us, t->begin_us);

@@ -10,7 +10,7 @@
 
 #include "lib/base/units.h"
 
-enum { WHAT_HEADER = 1, WHAT_CLASS = 0x100, WHAT_QUARANTINED = 2 };
+enum { WHAT_HEADER = 1, WHAT_QUARANTINED = 2, WHAT_CLASS = 0x100, WHAT_SLOTS = 0x200 };
 
 static void advise(struct candidates *out, struct candidate *c, const struct scene_hub *hub)
 {
@@ -46,7 +46,29 @@ static enum proof ring_proof(const struct scene_hub *hub)
 	return hub->st->single_moment && hub->h->host_alive == STATE_YES ? PROOF_NONE : PROOF_DWELL;
 }
 
+/* The words of a class contradict themselves: its size and number of slots are not known. */
 static void look_at_class(const struct scene_hub *hub, const struct state_class *k,
+			  struct candidates *out)
+{
+	if (!k->damage)
+		return;
+	struct candidate *c = candidate_of_hub(out, hub, PLACE_TABLES, WHAT_CLASS + k->index);
+
+	c->place_text = text(out, "%s class %u", hub->name, k->index);
+	c->sentence = text(out, "class %u in hub %s is damaged: %s", k->index, hub->name,
+			   k->damage);
+	c->also = text(out, "class %u is damaged", k->index);
+	c->brief = k->damage;
+	c->evidence = text(out, "class %u: %s; seen in {samples}; this class is not judged further",
+			   k->index, k->damage);
+	fact_text(c, "damage", k->damage);
+	fact_number(c, "class_index", k->index);
+	candidate_stuck(c, NODE_CLASS, hub, k->index);
+	advise(out, c, hub);
+}
+
+/* Words of single slots: the others stand. */
+static void look_at_slots(const struct scene_hub *hub, const struct state_class *k,
 			  struct candidates *out)
 {
 	char size[UNITS_TEXT];
@@ -54,22 +76,29 @@ static void look_at_class(const struct scene_hub *hub, const struct state_class 
 	if (!k->bad)
 		return;
 	units_class(size, k->bytes);
-	struct candidate *c = candidate_of_hub(out, hub, PLACE_TABLES, WHAT_CLASS + k->index);
+	struct candidate *c = candidate_of_hub(out, hub, PLACE_TABLES, WHAT_SLOTS + k->index);
+	const char *first = text(out, "slot %u (word 0x%lx at offset %lu)", k->first_bad,
+				 (unsigned long)k->first_bad_word, (unsigned long)k->first_bad_at);
 
 	c->fingerprint = k->bad;
 	c->where.class_bytes = k->bytes;
+	c->where.slot = k->first_bad;
+	c->where.file = hub->name;
+	c->where.offset = (int64_t)k->first_bad_at;
 	c->place_text = text(out, "%s class %s", hub->name, size);
-	c->sentence = text(out, "%s of class %s in hub %s make no sense",
-			   plural(out, k->bad, "slot word", "slot words"), size, hub->name);
+	c->sentence = text(out, "%s of class %s in hub %s %s no sense: %s%s",
+			   plural(out, k->bad, "slot word", "slot words"), size, hub->name,
+			   k->bad == 1 ? "makes" : "make", k->bad == 1 ? "" : "the first is ",
+			   first);
 	c->also = text(out, "slot words of class %s are damaged", size);
-	c->brief = text(out, "%u of %u slot words", k->bad, k->slots);
-	c->evidence =
-		text(out,
-		     "%u of %u slot words have a state, peer or direction that cannot be; seen "
-		     "in {samples}",
-		     k->bad, k->slots);
+	c->brief = text(out, "%u of %u slot words: %s", k->bad, k->slots, first);
+	c->evidence = text(out,
+			   "%u of %u slot words; the first: %s; a state from 0 (free) to %d and a "
+			   "peer of this hub are legal; seen in {samples}",
+			   k->bad, k->slots, first, HUB_SLOT_STATES - 1);
 	fact_number(c, "bad", k->bad);
 	fact_number(c, "slots", k->slots);
+	fact_text(c, "word", text(out, "0x%lx", (unsigned long)k->first_bad_word));
 	candidate_stuck(c, NODE_CLASS, hub, k->index);
 	advise(out, c, hub);
 }
@@ -130,8 +159,10 @@ static void look(const struct scene *scene, struct candidates *out)
 {
 	for EACH_HUB(scene, hub) {
 		look_at_header(hub, out);
-		for (size_t i = 0; hub->sees_tables && i < hub->h->classes; i++)
+		for (size_t i = 0; hub->sees_tables && i < hub->h->classes; i++) {
 			look_at_class(hub, &hub->h->klass[i], out);
+			look_at_slots(hub, &hub->h->klass[i], out);
+		}
 		for EACH_PEER(hub, peer) {
 			if (!peer->looked_at)
 				continue;

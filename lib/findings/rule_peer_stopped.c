@@ -28,8 +28,10 @@ static void describe_stopped(struct candidates *out, const struct scene_party *p
 {
 	const char letter = p->process && p->process->state != '?' ? p->process->state : 'T';
 
-	c->sentence = text(out, "%s has been stopped%s for {held}%s", who(out, p),
-			   end ? " before ringing" : "",
+	c->sentence = text(out, "%s has been stopped for {held}%s%s", who(out, p),
+			   end ? text(out, ": stopped before ringing for what it sent to %s",
+				      who_short(out, &end->consumer))
+			       : "",
 			   unread ? text(out, " with %s waiting", plural(out, unread, "message",
 									 "messages"))
 				  : "");

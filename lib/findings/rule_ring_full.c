@@ -4,11 +4,38 @@
  * A ring that is full for a moment is a buffer doing its work. It is trouble when a message
  * takes long to pass through it, look after look. Positions move here, so the fingerprint does
  * not hold them.
+ *
+ * On a busy machine the writer that waits for space is woken and not yet there: the ring has a
+ * few free cells in that look, and its flag is down. So a ring that is nearly full goes on with
+ * the episode, and its count of waits for space tells whether somebody suffers.
  */
 #include "lib/findings/candidate_priv.h"
 #include "lib/findings/rules_priv.h"
 
-enum { PASSES_QUICKLY_US = SECOND_US / 10, PASSES_SLOWLY_US = SECOND_US };
+enum {
+	PASSES_QUICKLY_US = SECOND_US / 10,
+	PASSES_SLOWLY_US = SECOND_US,
+	WOKEN_WITHIN_US = SECOND_US / 2,
+};
+
+static bool is_nearly_full(const struct scene_end *end)
+{
+	const uint32_t capacity = end->ring->capacity;
+
+	return capacity > HUB_RING_RESERVED &&
+	       end->used_cells * 4 >= (uint64_t)(capacity - HUB_RING_RESERVED) * 3;
+}
+
+/* It waits for space, or has just been woken by the reader's last step. */
+static bool is_writer_waiting(const struct scene_end *end)
+{
+	const struct state_ring *r = end->ring;
+
+	if (end->producer_flag & HUB_ASLEEP_SPACE)
+		return true;
+	return r->full_waits && r->take_us &&
+	       scene_age(end->peer->now_us, r->take_us) < WOKEN_WITHIN_US;
+}
 
 static void describe(struct candidates *out, const struct scene_end *end, uint64_t age_us,
 		     struct candidate *c)
@@ -48,15 +75,20 @@ static void look_at_end(const struct scene_end *end, struct candidates *out)
 	const struct state_ring *r = end->ring;
 	const uint64_t age_us = scene_age(end->peer->now_us, r->oldest.time_us);
 
-	if (!end->full || !r->waiting || (r->oldest.time_us && age_us < PASSES_QUICKLY_US))
+	if (!is_nearly_full(end) || !r->waiting ||
+	    (r->oldest.time_us && age_us < PASSES_QUICKLY_US))
 		return;
 	struct candidate *c = candidate_of_end(out, end, &end->consumer);
 
 	c->since_us = r->oldest.time_us;
+	c->unwanted = !end->full && !(end->producer_flag & HUB_ASLEEP_SPACE);
+	c->demand = r->full_waits + r->full;
 	/* a file does not tell since when it was full; that a message needs so long to pass while
 	 * the writer waits for space, at the very end, has to do */
-	if (end->hub->ended && (end->producer_flag & HUB_ASLEEP_SPACE))
+	if (end->hub->ended && is_writer_waiting(end)) {
 		c->dwell_us = PASSES_SLOWLY_US;
+		c->unwanted = false;
+	}
 	candidate_waits_for_end(c, end);
 	if (end->dir == HUB_SEND)
 		candidate_waits_for(c, NODE_HOST, end->hub, 0);
@@ -80,10 +112,11 @@ const struct rule rule_ring_full = {
 		"long to pass through it. Its writers wait for space. The reader works, but too "
 		"slowly for what is sent.",
 	.detection =
-		"Hardly room for another message (the cells reserved for replies left out), and "
-		"the oldest waiting message is not young, in every look for the dwell time; in "
-		"a file: the oldest message has waited that long, or a second while the writer "
-		"is known to wait for space.",
+		"Hardly room for another message (the cells reserved for replies left out), or "
+		"three quarters used while the count of waits for space goes up, and the oldest "
+		"waiting message is not young, in every look for the dwell time; in a file: the "
+		"oldest message has waited that long, or a second while the writer is known to "
+		"wait for space or was just woken.",
 	.causes =
 		"Slow work in the consumer's handler; a flood of notifications; one peer that all "
 		"traffic goes to.",

@@ -14,7 +14,7 @@ enum { NO_SPACE_RECENT_US = 10 * SECOND_US, NO_SPACE = UINT32_MAX };
 
 static bool is_exhausted(const struct state_class *k)
 {
-	return k->slots && !k->count[HUB_SLOT_FREE] && (k->waiters || k->failed);
+	return k->slots && !k->damage && !k->count[HUB_SLOT_FREE] && (k->waiters || k->failed);
 }
 
 /*
@@ -139,12 +139,11 @@ static void look_at_class(const struct scene_hub *hub, const struct state_class 
 	c->brief = text(out, "0 free of %u, %s", k->slots, owners);
 	c->evidence = text(out,
 			   "0 of %u slots of %s free (%u allocated, %u in flight, %u held), %s "
-			   "is at its limit; %s; %u waiting for one, %lu claims failed so far; "
-			   "{unchanged}",
+			   "is at its limit; %s; %u waiting for one, %s so far; {unchanged}",
 			   k->slots, size, k->count[HUB_SLOT_ALLOCATED],
 			   k->count[HUB_SLOT_IN_FLIGHT], k->count[HUB_SLOT_HELD],
 			   k->slots < k->slots_max ? "the hub" : "the class", owners, k->waiters,
-			   (unsigned long)k->failed);
+			   plural(out, k->failed, "failed claim", "failed claims"));
 	fact_number(c, "slots", k->slots);
 	fact_number(c, "free", k->count[HUB_SLOT_FREE]);
 	fact_number(c, "allocated", k->count[HUB_SLOT_ALLOCATED]);

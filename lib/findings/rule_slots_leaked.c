@@ -75,7 +75,7 @@ static void describe(struct candidates *out, const struct scene_peer *peer, cons
 				 peer->living ? "was an earlier start of " : "", p->pid,
 				 peer->living ? "(restarted)" : "ended");
 	const char *ago = died_us ? text(out, " %s ago",
-					 span(out, scene_age(peer->now_us, died_us)))
+					 span(out, scene_age(peer->hub->now_us, died_us)))
 				  : "";
 	char bytes[UNITS_TEXT];
 

@@ -122,7 +122,7 @@ static void put_counts(const struct paper *p, const struct findings *f)
 	paper_put(p, f->n ? "\n" : "none\n");
 }
 
-static void put_dwell(const struct paper *p, const struct finding *f)
+static void put_dwell(const struct paper *p, const struct report *r, const struct finding *f)
 {
 	char buf[UNITS_TEXT], text[160] = "";
 
@@ -132,6 +132,8 @@ static void put_dwell(const struct paper *p, const struct finding *f)
 	else if (f->dwell_from_ages)
 		snprintf(text, sizeof(text),
 			 "%s, by the ages in the file: one moment, no second look", buf);
+	else if (!f->dwell_us && r->st->single_moment && f->rule->severity != SEVERITY_INFO)
+		snprintf(text, sizeof(text), "none needed; one moment, no second look");
 	else if (f->state == FINDING_SUSPECTED)
 		snprintf(text, sizeof(text), "not over: %s in two looks are needed", buf);
 	else if (p->verbose)
@@ -157,7 +159,6 @@ void report_finding(const struct paper *p, const struct report *r, const struct 
 {
 	char because[128];
 
-	(void)r;
 	paper_label(p, 5, "evidence", 15, INK_PLAIN, f->evidence_text);
 	if (f->consequence_of) {
 		snprintf(because, sizeof(because), "F%u %s %.80s", f->consequence_of->number,
@@ -165,7 +166,7 @@ void report_finding(const struct paper *p, const struct report *r, const struct 
 		paper_label(p, 5, "because", 15, INK_PLAIN, because);
 	}
 	paper_label(p, 5, "means", 15, INK_PLAIN, f->means);
-	put_dwell(p, f);
+	put_dwell(p, r, f);
 	put_next(p, f);
 }
 

@@ -191,6 +191,29 @@ TEST(a_file_that_knows_less_does_not_replace_the_evidence_of_a_dump)
 	judge_destroy(judge);
 }
 
+/* The host's own dump: it sees the ring, and nothing of the peer's process. */
+static void blocked_unseen(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	blocked(st, hub, p, at);
+	build_process(st, p)->carried = true;
+}
+
+TEST(a_look_without_the_process_does_not_replace_what_was_seen_of_it)
+{
+	struct judge *judge = judge_create(NULL);
+
+	look(judge, rule_state(0, blocked));
+	look(judge, rule_state(1, blocked));
+	look(judge, rule_state(2, blocked_unseen));
+	T_EQ(state_of(judge), FINDING_CONFIRMED);
+	const struct finding *f = judge_findings(judge)->list[0];
+
+	T_HAS(f->sentence, "blocked in read on pipe:[1234] in its handler of method 5 for 4.9 s");
+	T_STR(f->where.site, "load_page main.c:10");
+	T_EQ(f->samples, 3);
+	judge_destroy(judge);
+}
+
 TEST(the_dwell_can_be_set_by_rule)
 {
 	struct judge_options options = { 0 };

@@ -40,6 +40,29 @@ TEST(a_handler_that_blocks_says_in_what_and_on_what)
 	judge_destroy(judge);
 }
 
+/* libshmhub linked into the program: the place to look at is where it was called. */
+static void in_the_hub(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	const char *const frames[] = { "poll", "wait_here", "shmhub_peer_call", "ask_host", "main",
+				       NULL };
+
+	blocked(st, hub, p, at);
+	const int stack = build_stack(st, frames);
+
+	st->stack[stack].frame[1].file = "hub_peer_take.c";
+	st->stack[stack].frame[2].file = "hub_peer_call.c";
+	build_loop(st, p)->stack = stack;
+	state_join(st);
+}
+
+TEST(the_site_of_a_wait_inside_libshmhub_is_its_caller)
+{
+	struct judge *judge = rule_looks(in_the_hub, 1);
+
+	T_STR(rule_only(judge, "consumer-stalled")->where.site, "ask_host main.c:30");
+	judge_destroy(judge);
+}
+
 static void in_poll(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
 {
 	blocked(st, hub, p, at);

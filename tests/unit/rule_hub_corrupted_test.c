@@ -63,16 +63,50 @@ TEST(of_a_hub_with_a_damaged_header_nothing_else_is_believed)
 static void slots(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
 {
 	(void)p, (void)at;
-	build_class(st, hub, 65536, 64)->bad = 3;
+	struct state_class *k = build_class(st, hub, 65536, 64);
+
+	k->bad = 3;
+	k->first_bad = 9;
+	k->first_bad_word = 7;
+	k->first_bad_at = 123456;
+	build_lost_bell(st, build_peer(hub, 7), HUB_RECV, 8);
 }
 
-TEST(slot_words_that_make_no_sense_are_counted_by_class)
+TEST(slot_words_that_make_no_sense_are_told_by_class_and_everything_else_is_judged)
 {
 	struct judge *judge = rule_looks(slots, 0.1);
-	const struct finding *f = rule_only(judge, "hub-corrupted");
+	const struct finding *f = build_find(judge, "hub-corrupted", FINDING_CONFIRMED);
 
+	T_OK(f);
 	T_EQ(f->where.class_bytes, 65536);
-	T_HAS(f->sentence, "3 slot words of class 64K");
+	T_EQ(f->where.slot, 9);
+	T_EQ(f->where.offset, 123456);
+	T_STR(f->sentence, "3 slot words of class 64K in hub demo.hub make no sense: the first is "
+			   "slot 9 (word 0x7 at offset 123456)");
+	T_HAS(f->evidence_text, "a state from 0 (free) to 4 and a peer of this hub are legal");
+	f = build_find(judge, "missed-wakeup", FINDING_CONFIRMED);
+	T_OK(f);
+	T_OK(!f->consequence_of);
+	judge_destroy(judge);
+}
+
+static void class(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	struct state_class *k = build_class(st, hub, 1000, 8);
+
+	(void)p, (void)at;
+	k->damage = "slots of 1000 bytes (a power of two is legal)";
+	k->count[HUB_SLOT_FREE] = 0;
+	k->waiters = 3;
+}
+
+TEST(a_class_that_contradicts_itself_is_named_and_not_judged_further)
+{
+	struct judge *judge = rule_looks(class, 5);
+
+	T_STR(rule_only(judge, "hub-corrupted")->sentence,
+	      "class 0 in hub demo.hub is damaged: slots of 1000 bytes (a power of two is legal)");
+	T_EQ(judge_findings(judge)->n, 1);
 	judge_destroy(judge);
 }
 

@@ -116,7 +116,7 @@ TEST(a_producer_stopped_before_its_bell_is_told_as_that)
 	struct judge *judge = rule_looks(before_ringing, 2);
 	const struct finding *f = rule_only(judge, "peer-stopped");
 
-	T_HAS(f->sentence, "has been stopped before ringing");
+	T_HAS(f->sentence, ": stopped before ringing for what it sent to hostd");
 	T_STR(f->where.ring, "send");
 	T_OK(!build_find(judge, "missed-wakeup", FINDING_SUSPECTED));
 	judge_destroy(judge);

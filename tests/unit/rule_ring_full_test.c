@@ -47,6 +47,23 @@ static void passing_without_waiting(struct state *st, struct state_hub *hub, str
 {
 	passing(st, hub, p, at);
 	p->host_flag = HUB_ASLEEP_MESSAGE;
+	p->ring[HUB_RECV].full_waits = 0;
+}
+
+/* The reader's last step has woken it, and it has not come yet. */
+static void passing_just_woken(struct state *st, struct state_hub *hub, struct state_peer *p,
+			       double at)
+{
+	passing(st, hub, p, at);
+	p->host_flag = 0;
+	p->ring[HUB_RECV].take_us = build_ago(st->now_us, 0.2);
+}
+
+static void passing_woken_long_ago(struct state *st, struct state_hub *hub, struct state_peer *p,
+				   double at)
+{
+	passing_just_woken(st, hub, p, at);
+	p->ring[HUB_RECV].take_us = build_ago(st->now_us, 0.8);
 }
 
 TEST(a_file_takes_a_second_in_the_ring_for_slow_if_the_writer_waits)
@@ -55,7 +72,13 @@ TEST(a_file_takes_a_second_in_the_ring_for_slow_if_the_writer_waits)
 
 	T_OK(rule_only(judge, "ring-full"));
 	judge_destroy(judge);
+	judge = rule_file(passing_just_woken);
+	T_OK(rule_only(judge, "ring-full"));
+	judge_destroy(judge);
 	judge = rule_file(passing_without_waiting);
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	judge_destroy(judge);
+	judge = rule_file(passing_woken_long_ago);
 	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
 	judge_destroy(judge);
 }
@@ -86,6 +109,38 @@ static void half_full(struct state *st, struct state_hub *hub, struct state_peer
 {
 	slow(st, hub, p, at);
 	build_waiting(st, p, HUB_RECV, 128, 3);
+}
+
+/* Its writers are woken and slow to come: some cells are free in that look. */
+static void nearly_full(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	slow(st, hub, p, at);
+	build_waiting(st, p, HUB_RECV, 200, 3);
+	p->host_flag = 0;
+	p->ring[HUB_RECV].full_waits = 90 + (uint64_t)(at * 50);
+}
+
+TEST(a_ring_that_was_full_between_two_looks_is_full)
+{
+	struct judge *judge = rule_looks(nearly_full, 1);
+
+	T_OK(rule_only(judge, "ring-full"));
+	judge_destroy(judge);
+}
+
+static void nearly_full_for_nobody(struct state *st, struct state_hub *hub, struct state_peer *p,
+				   double at)
+{
+	nearly_full(st, hub, p, at);
+	p->ring[HUB_RECV].full_waits = 90;
+}
+
+TEST(a_ring_that_is_nearly_full_and_stops_nobody_is_not_full)
+{
+	struct judge *judge = rule_looks(nearly_full_for_nobody, 3);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	judge_destroy(judge);
 }
 
 TEST(a_ring_with_room_is_not_full)
