@@ -69,14 +69,16 @@ static int keep(struct sut_host *host, unsigned peer, unsigned n, struct err *er
 	return r;
 }
 
+/* A call counts as pending before it is in the ring: its slot tells that it has arrived. */
 static bool has_kept(const struct sut_look_peer *seen)
 {
-	return seen->calls_pending == KEPT && seen->recv_waiting == 0 && seen->asleep;
+	return seen->slots == KEPT && seen->recv_waiting == 0 && seen->asleep;
 }
 
 static bool has_more_coming(const struct sut_look_peer *seen)
 {
-	return seen->recv_waiting >= IN_FLIGHT; /* credit for notes may lie there too */
+	/* credit for notes may lie there too */
+	return seen->slots == KEPT + IN_FLIGHT && seen->recv_waiting >= IN_FLIGHT;
 }
 
 static bool is_dead(const struct sut_look_peer *seen)

@@ -45,6 +45,26 @@ static bool read_entry(const struct sut_look *look, uint32_t kind, unsigned i, v
 	       pread(look->fd, to, len, (off_t)(s->offset + i * s->stride)) == (ssize_t)len;
 }
 
+static uint32_t count_slots(const struct sut_look *look, unsigned peer)
+{
+	const struct hub_section *s = sut_look_section(look, HUB_SECTION_SLOTS, SUT_LOOK_CLASS);
+	struct hub_class klass;
+	struct hub_slot slot;
+	uint32_t n = 0;
+
+	if (!s || !read_entry(look, HUB_SECTION_CLASSES, SUT_LOOK_CLASS, &klass, sizeof(klass)))
+		return 0;
+	for (uint32_t i = 0; i < klass.slots && i < s->count; i++) {
+		if (pread(look->fd, &slot, sizeof(slot), (off_t)(s->offset + i * s->stride)) !=
+		    (ssize_t)sizeof(slot))
+			return 0;
+		n += HUB_SLOT_PEER(slot.word) == peer &&
+		     (HUB_SLOT_STATE(slot.word) == HUB_SLOT_IN_FLIGHT ||
+		      HUB_SLOT_STATE(slot.word) == HUB_SLOT_HELD);
+	}
+	return n;
+}
+
 int sut_look_peer(const struct sut_look *look, unsigned peer, struct sut_look_peer *seen)
 {
 	struct hub_peer p;
@@ -68,6 +88,7 @@ int sut_look_peer(const struct sut_look *look, unsigned peer, struct sut_look_pe
 		.send_sending = send.sending,
 		.ring_cells = look->header.ring_cells,
 		.calls_pending = p.calls_pending,
+		.slots = count_slots(look, peer),
 	};
 	return 0;
 }

@@ -11,6 +11,8 @@
 #include "lib/base/err.h"
 #include "lib/hub/hub_format.h"
 
+enum { SUT_LOOK_CLASS = 2 }; /* of 256 KiB */
+
 struct sut_look {
 	int fd;
 	struct hub_header header;
@@ -26,6 +28,7 @@ struct sut_look_peer {
 	uint32_t recv_sending, send_sending;
 	uint32_t ring_cells;
 	uint32_t calls_pending;
+	uint32_t slots;          /* of SUT_LOOK_CLASS: in its hands, or on the way */
 };
 
 /* sut_look_open - Returns 0 or a negative errno with err set. */
