@@ -182,17 +182,18 @@ static void add_child(struct asking *a, const char *line)
 		look_from_outside(a, t);
 }
 
-static int add_children(struct asking *a, const struct as_control *page, struct err *err)
+static int add_children(struct asking *a, const char *path, const struct as_control *page,
+			struct err *err)
 {
 	static const char child[] = "{\"v\":1,\"t\":\"child\"";
 	FREES char *line = NULL;
 	size_t room = 0;
 	uint64_t at = page->dump_from;
 	ssize_t n;
-	FCLOSES FILE *f = fopen(page->feed, "re");
+	FCLOSES FILE *f = fopen(path, "re");
 
 	if (!f || fseeko(f, (off_t)at, SEEK_SET) != 0)
-		return err_set(err, -errno, "%s: cannot be read (%m)", page->feed);
+		return err_set(err, -errno, "%s: cannot be read (%m)", path);
 	while (at < page->dump_to && (n = getline(&line, &room, f)) > 0) {
 		at += (uint64_t)n;
 		if (strncmp(line, child, sizeof(child) - 1) == 0)
@@ -228,8 +229,14 @@ static void take_answer(struct asking *a, size_t i)
 	if (!code) {
 		const struct as_control page = t->answer; /* the list may move */
 
-		add_answer(a, page.feed, page.dump_from, page.dump_to, -1);
-		code = add_children(a, &page, &err);
+		/* in a pid namespace of its own it knows its children by other numbers than we do */
+		const bool children = page.pid == t->pid;
+		char path[sizeof(page.feed) + 32];
+
+		target_feed(t, path, sizeof(path));
+		add_answer(a, path, page.dump_from, page.dump_to, -1);
+		if (children)
+			code = add_children(a, path, &page, &err);
 	}
 	if (code)
 		fail(a, &err, CMD_NO_ANSWER);

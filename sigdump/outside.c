@@ -203,9 +203,7 @@ int outside_look(const struct target *t, uint64_t family, bool read_only, int fd
 
 	if (l == MAP_FAILED)
 		return err_set(err, -ENOMEM, "pid %d (%s): out of memory", (int)t->pid, t->name);
-	if (t->found.has_page)
-		/* relaxed: a private copy */
-		l->dumper = atomic_load_explicit(&t->found.page.dumper, memory_order_relaxed);
+	l->dumper = t->found.dumper;
 	l->read_only = read_only;
 	l->done.began_us = as_record_now_us();
 	as_record_init(&l->record, l->out, OUT, fd);

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/as/as_sys.h"
 #include "lib/base/grow.h"
@@ -135,8 +137,13 @@ static size_t passed(const struct target *t, size_t *threads)
 
 	if (tids)
 		as_proc_tids(t->proc_fd, tids, ROOM, &n);
-	for (size_t i = 0; i < n; i++)
-		before += step > AS_STEP_THREADS || (step == AS_STEP_THREADS && tids[i] < at);
+	for (size_t i = 0; i < n; i++) {
+		/* in a pid namespace of its own it says the numbers of there */
+		const pid_t tid = page->pid == t->pid ? tids[i] :
+							as_proc_inner_tid(t->proc_fd, tids[i]);
+
+		before += step > AS_STEP_THREADS || (step == AS_STEP_THREADS && tid < at);
+	}
 	free(tids);
 	*threads = n > 1 ? n - 1 : n; /* one of them is the dumper */
 	return before < *threads ? before : *threads;
@@ -148,8 +155,7 @@ static int no_answer(struct target *t, uint64_t waited_ns, struct err *err)
 	struct as_proc_stat st = { .state = '?' };
 	char where[64] = "", in[80] = "";
 	size_t threads;
-	/* relaxed: for display */
-	const pid_t dumper = atomic_load_explicit(&t->link.page->dumper, memory_order_relaxed);
+	const pid_t dumper = t->found.dumper;
 	/* relaxed: for display */
 	const uint32_t step = atomic_load_explicit(&t->link.page->step, memory_order_relaxed);
 	const size_t answered = passed(t, &threads);
@@ -212,6 +218,25 @@ int target_wait(struct target *t, uint64_t family, uint64_t deadline_ns, uint64_
 	t->answer.feed[sizeof(t->answer.feed) - 1] = '\0';
 	t->answered = true;
 	return 0;
+}
+
+/* (A process whose first thread has ended shows neither.) */
+static bool differs(const char *mine, const char *theirs)
+{
+	struct stat a, b;
+
+	return stat(mine, &a) == 0 && stat(theirs, &b) == 0 &&
+	       (a.st_dev != b.st_dev || a.st_ino != b.st_ino);
+}
+
+void target_feed(const struct target *t, char *path, size_t room)
+{
+	char root[32], mounts[32];
+
+	snprintf(root, sizeof(root), "/proc/%d/root", (int)t->pid);
+	snprintf(mounts, sizeof(mounts), "/proc/%d/ns/mnt", (int)t->pid);
+	const bool other = differs("/", root) || differs("/proc/self/ns/mnt", mounts);
+	snprintf(path, room, "%s%s", other ? root : "", t->answer.feed);
 }
 
 struct target *targets_add(struct targets *all, pid_t pid, struct err *err)

@@ -67,6 +67,12 @@ int target_ask(struct target *t, uint64_t family, struct err *err);
 int target_wait(struct target *t, uint64_t family, uint64_t deadline_ns, uint64_t began_ns,
 		struct err *err);
 
+/*
+ * target_feed - the path by which we can open the feed that its page names: it may have another root,
+ * or mounts of its own. Safety: one-owner.
+ */
+void target_feed(const struct target *t, char *path, size_t room);
+
 /* A growing list of them. */
 struct targets {
 	struct target *list;

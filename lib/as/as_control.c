@@ -73,6 +73,23 @@ static int copy_page(pid_t tid, struct as_control_found *found)
 	return 0;
 }
 
+/* In a pid namespace of its own a process counts differently: the dumper among its threads. */
+static pid_t find_dumper(int proc_fd, pid_t pid, const struct as_control *page)
+{
+	/* relaxed: a private copy */
+	const pid_t inner = atomic_load_explicit(&page->dumper, memory_order_relaxed);
+	pid_t tids[1024];
+	size_t n = 0;
+
+	if (!inner || page->pid == pid)
+		return inner;
+	as_proc_tids(proc_fd, tids, sizeof(tids) / sizeof(*tids), &n);
+	for (size_t i = 0; i < n; i++)
+		if (as_proc_inner_tid(proc_fd, tids[i]) == inner)
+			return tids[i];
+	return 0;
+}
+
 int as_control_find(int proc_fd, pid_t pid, struct as_control_found *found, char *buf, size_t room)
 {
 	pid_t tid = pid;
@@ -84,7 +101,10 @@ int as_control_find(int proc_fd, pid_t pid, struct as_control_found *found, char
 	if (err || !found->addr)
 		return err;
 	found->library = true;
-	return copy_page(tid, found);
+	err = copy_page(tid, found);
+	if (!err)
+		found->dumper = find_dumper(proc_fd, pid, &found->page);
+	return err;
 }
 
 /* Opens descriptor `fd` of the dumper anew. */
@@ -121,7 +141,7 @@ int as_control_open(int proc_fd, const struct as_control_found *found, struct as
 	link->bell_fd = -1;
 	if (!found->has_page || !dumper)
 		return -ENOENT;
-	const int fd = open_of_dumper(proc_fd, dumper, found->page.page_fd, O_RDWR);
+	const int fd = open_of_dumper(proc_fd, found->dumper, found->page.page_fd, O_RDWR);
 	if (fd < 0)
 		return fd == -ENOENT ? -ESTALE : fd;
 	link->page = map_page(fd);
@@ -134,7 +154,8 @@ int as_control_open(int proc_fd, const struct as_control_found *found, struct as
 		as_control_close(link);
 		return -ESTALE;
 	}
-	link->bell_fd = open_of_dumper(proc_fd, dumper, link->page->bell_fd, O_WRONLY | O_NONBLOCK);
+	/* for reading too: a pipe whose dumper has just ended would be SIGPIPE for whoever rings */
+	link->bell_fd = open_of_dumper(proc_fd, found->dumper, link->page->bell_fd, O_RDWR | O_NONBLOCK);
 	if (link->bell_fd < 0) {
 		const int err = link->bell_fd == -ENOENT ? -ESTALE : link->bell_fd;
 

@@ -121,6 +121,7 @@ struct as_control_found {
 	bool has_page;           /* page and addr are filled */
 	uint64_t addr;           /* of the page, in that process */
 	struct as_control page;  /* a copy, made once; texts are terminated */
+	pid_t dumper;            /* its tid as we see it (the page has it as the process does); 0: none */
 };
 
 /*

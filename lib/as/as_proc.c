@@ -376,6 +376,26 @@ int as_proc_signals(int proc_fd, pid_t tid, struct as_proc_signals *sig)
 	return 0;
 }
 
+pid_t as_proc_inner_tid(int proc_fd, pid_t tid)
+{
+	char text[STATUS_ROOM];
+	uint64_t inner = 0;
+	const ssize_t n = read_text(proc_fd, tid, "status", text, sizeof(text));
+
+	if (n <= 0)
+		return 0;
+	struct as_scan s = as_scan_text(text, (size_t)n);
+	while (!as_scan_word(&s, "NSpid"))
+		if (!as_scan_line(&s))
+			return 0;
+	/* one column for each namespace, the innermost last */
+	as_scan_char(&s, ':');
+	do
+		as_scan_blanks(&s);
+	while (as_scan_u64(&s, &inner));
+	return (pid_t)inner;
+}
+
 int as_proc_wchan(int proc_fd, pid_t tid, char *name, size_t room)
 {
 	const ssize_t n = read_text(proc_fd, tid, "wchan", name, room);

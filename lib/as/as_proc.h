@@ -124,6 +124,9 @@ struct as_proc_signals {
 
 int as_proc_signals(int proc_fd, pid_t tid, struct as_proc_signals *sig);
 
+/* The number that a thread has in its own (innermost) pid namespace; 0 when it cannot be told. */
+pid_t as_proc_inner_tid(int proc_fd, pid_t tid);
+
 /*
  * as_proc_wchan - the kernel function a thread sleeps in.
  * name  filled and NUL terminated; "" when the kernel does not tell ("0").
