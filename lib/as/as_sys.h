@@ -300,6 +300,12 @@ static inline long as_sys_ptrace(long request, pid_t pid, void *addr, void *data
 	return as_sys6(SYS_ptrace, request, pid, (long)addr, (long)data, 0, 0);
 }
 
+/* fork() that sends no signal when the child ends: __WALL waits for it. */
+static inline pid_t as_sys_fork_silently(void)
+{
+	return (pid_t)as_sys6(SYS_clone, 0, 0, 0, 0, 0, 0);
+}
+
 static inline int as_sys_wait4(pid_t pid, int *status, int options)
 {
 	return (int)as_sys6(SYS_wait4, pid, (long)status, options, 0, 0, 0);

@@ -45,6 +45,8 @@
 	X(sigignore, int, (int))                                                                \
 	X(siginterrupt, int, (int, int))                                                        \
 	X(pthread_sigmask, int, (int, const sigset_t *, sigset_t *))                            \
+	X(raise, int, (int))                                                                    \
+	X(pthread_kill, int, (pthread_t, int))                                                  \
 	X(sigpending, int, (sigset_t *))                                                        \
 	X(sigwait, int, (const sigset_t *, int *))                                              \
 	X(sigwaitinfo, int, (const sigset_t *, siginfo_t *))                                    \
@@ -135,6 +137,13 @@ void pl_action_install(void);
 
 /* pl_options_read - fill dump_state from the environment. Safety: start-up. */
 void pl_options_read(char **env);
+
+/*
+ * pl_seccomp_probe - a filter that the process was born with: may the library make its system
+ * calls? Where one of them would be deadly, dump_state.sandboxed is set.
+ * Safety: start-up.
+ */
+void pl_seccomp_probe(void);
 
 /* In the child of a fork. Safety: AS-safe. */
 void pl_fork_child(void);

@@ -22,7 +22,8 @@
  * let alone. exec begins anew, with the signal unblocked before.
  *
  * A process that puts itself under seccomp (pl_seccomp.c) is left alone from then on: a filter
- * kills for system calls that it does not know, and ours would be among them.
+ * kills for system calls that it does not know, and ours would be among them. One that is born
+ * under a filter (a container's, a service manager's) lets a child of its own find out.
  *
  * At start: linked with -z initfirst, so that this runs before any other constructor: no
  * thread exists and no handler of the program is installed. The loader is used here and never
@@ -69,11 +70,12 @@ __attribute__((constructor)) static void preload_start(int argc, char **argv, ch
 	/* without its memory the library only passes calls on */
 	if (dump_reserve() < 0 || !(dump_live = reserve_live()))
 		return;
+	pl_seccomp_probe();
 	pl_options_read(env);
 	dump_state_adopt();
 	pl_action_install();
 	pl_fatal_install_all();
-	const int fd = dump_state_new_page();
+	const int fd = dump_state.sandboxed ? -1 : dump_state_new_page();
 	if (fd >= 0)
 		as_sys_close(fd);
 	__register_atfork(NULL, NULL, pl_fork_child, &__dso_handle);

@@ -17,4 +17,22 @@ for how in prctl syscall; do
 		rm "$TMPDIR/records"
 	done
 done
+
+# born under a filter, a container's say: what it refuses is done without, what it kills for is not
+# done
+for verdict in refuse kill; do
+	for fixture in "waits 0" "waits 3"; do
+		start_program "$FIXTURE/sandbox" $verdict "$FIXTURE/${fixture% *}" "${fixture#* }"
+		await_ready
+		for i in 1 2 3; do kill -USR1 "$pid"; done
+		"$SIGDUMP" dump -q -f ndjson -p "$pid" -o "$TMPDIR/records" || fail "born under $verdict: dump"
+		equal "$(select_records 'select(.t=="thread" and .stack==null and .own==false)' "$TMPDIR/records")" "" \
+			"born under $verdict, $fixture: all have stacks"
+		rm "$TMPDIR/records"
+		finish
+		# where no system call may be made, a call cannot be begun again either
+		[ $verdict = kill ] && rest=${rest/eintr=1/eintr=0}
+		equal "$rest $status" "eintr=0 0" "born under $verdict, $fixture"
+	done
+done
 cleanup
