@@ -51,26 +51,41 @@ void pl_action_install(void)
 	set_owner(AS_CONTROL_SIGNAL_OURS);
 }
 
-/* What the program is told where our handler stands. */
-static void show_default(int sig, struct sigaction *old)
+/* What the program is told where our handler stands: its own, or the default. */
+static void show_theirs(int sig, struct sigaction *old)
 {
-	const void *handler = sig == dump_state.signal ? (void *)dump_signal_handler :
-							 (void *)dump_signal_poked;
+	const bool dump = sig == dump_state.signal;
+	const void *handler = dump ? (void *)dump_signal_handler : (void *)dump_signal_poked;
+	struct as_sigaction theirs = { .handler = (uint64_t)(uintptr_t)SIG_DFL };
 
 	if (!old || (void *)old->sa_sigaction != handler)
 		return;
+	if (!dump)
+		dump_signal_lent(&theirs);
 	memset(old, 0, sizeof(*old));
-	old->sa_handler = SIG_DFL;
+	old->sa_handler = (sighandler_t)(uintptr_t)theirs.handler;
+	old->sa_flags = (int)(theirs.flags & ~UINT64_C(0x04000000)); /* SA_RESTORER is libc's */
+	memcpy(&old->sa_mask, &theirs.mask, sizeof(theirs.mask));
+}
+
+static bool is_ours(const struct sigaction *act)
+{
+	return (act->sa_flags & SA_SIGINFO) && act->sa_sigaction == dump_signal_handler;
 }
 
 static int set_dump_signal(const struct sigaction *act, struct sigaction *old)
 {
 	const struct sigaction mine = ours();
 	const bool is_default = act->sa_handler == SIG_DFL;
-	const int err = pl_real.sigaction(dump_state.signal, is_default ? &mine : act, old);
+	struct sigaction before;
+	const int err = pl_real.sigaction(dump_state.signal, is_default ? &mine : act, &before);
 
 	if (err)
 		return err;
+	if (old)
+		*old = before;
+	/* (set twice, ours stands already) */
+	dump_state.put_back = is_default && (dump_state.put_back || !is_ours(&before));
 	if (is_default) {
 		set_owner(AS_CONTROL_SIGNAL_OURS);
 		dumper_poke();
@@ -90,8 +105,11 @@ static int set_poke(const struct sigaction *act, struct sigaction *old)
 
 	if (act->sa_handler == SIG_DFL && pl_real.sigaction(dump_state.poke, NULL, &now) == 0 &&
 	    (now.sa_flags & SA_SIGINFO) && now.sa_sigaction == dump_signal_poked) {
-		if (old)
+		if (old) {
 			*old = now;
+			show_theirs(dump_state.poke, old);
+		}
+		dump_signal_keep();
 		return 0;
 	}
 	return pl_real.sigaction(dump_state.poke, act, old);
@@ -113,7 +131,7 @@ static int change(int sig, const struct sigaction *act, struct sigaction *old)
 	else
 		err = set_poke(act, old);
 	if (!err)
-		show_default(sig, old);
+		show_theirs(sig, old);
 	return err;
 }
 

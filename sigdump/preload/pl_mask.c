@@ -218,3 +218,29 @@ PL_EXPORT int sigpending(sigset_t *set)
 		sigaddset(set, dump_state.signal);
 	return err;
 }
+
+/* ---- sent to itself: kept blocked, it would wait for ever ------------------------------------- */
+
+PL_EXPORT int raise(int sig)
+{
+	const bool opened = sig == dump_state.signal && pl_mask_open();
+	const int err = pl_real.raise(sig);
+
+	pl_mask_close(opened);
+	return err;
+}
+
+PL_EXPORT int gsignal(int sig)
+{
+	return raise(sig);
+}
+
+PL_EXPORT int pthread_kill(pthread_t thread, int sig)
+{
+	const bool opened = sig == dump_state.signal && pthread_equal(thread, pthread_self()) &&
+			    pl_mask_open();
+	const int err = pl_real.pthread_kill(thread, sig);
+
+	pl_mask_close(opened);
+	return err;
+}

@@ -31,6 +31,9 @@ for threads in "" threads; do
 	dies 4 132 1 ill $threads
 	dies 6 134 1 abort $threads
 	dies 7 135 1 raise $threads
+	dies 10 138 1 usr1 $threads
+	dies 10 138 1 usr1-again $threads
+	dies 10 138 1 usr1-kill $threads
 	dies 11 139 1 stack $threads
 	dies 11 139 1 again $threads
 	dies 0 5 0 own $threads

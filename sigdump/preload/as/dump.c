@@ -12,6 +12,8 @@
 #include "sigdump/preload/as/dump_children.h"
 #include "sigdump/preload/as/dump_feed.h"
 #include "sigdump/preload/as/dump_hub.h"
+#include "sigdump/preload/as/dump_limit.h"
+#include "sigdump/preload/as/dump_signal.h"
 #include "sigdump/preload/as/dump_state.h"
 #include "sigdump/preload/as/dump_told.h"
 
@@ -22,7 +24,11 @@ enum {
 	HANDLER_STACK = 65536,
 	ANSWER_NS = 50000000, /* how long a running thread is waited for when it is first asked */
 	ROUNDS = 3,
+	AGAIN = 3,
 	PAUSE_NS = 10000000, /* before the second round */
+	INSIST_NS = 200000000, /* for all threads that have their signals blocked, in the last one */
+	INSIST_PAUSE_NS = 100000,
+	GRACE_NS = 200000000, /* for a dump when somebody waits for the end of the dumper */
 };
 
 /* All memory of a dump; at most 1 MiB, mapped at start-up. */
@@ -50,6 +56,7 @@ struct run {
 	uint64_t until_ns;
 	uint64_t cpu_ns; /* of this thread when it began; in a plain process that is the program's */
 	uint64_t from;   /* where it begins in the feed */
+	uint64_t insist_until_ns;
 	size_t tids;
 	struct as_record_done done;
 };
@@ -94,9 +101,21 @@ void dump_step(uint32_t step, pid_t tid)
 	atomic_store_explicit(&page->step, step, memory_order_relaxed);
 }
 
-static bool late(const struct run *run)
+/* The dumper shall end: a thread of the program waits for that. */
+static bool cut_short(void)
 {
-	return as_sys_clock_ns(CLOCK_MONOTONIC) >= run->until_ns;
+	/* relaxed: an earlier look only saves the waiter time */
+	return atomic_load_explicit(&dump_live->retire, memory_order_relaxed);
+}
+
+/* (Most dumps are through long before the grace is over.) */
+static bool late(struct run *run)
+{
+	const uint64_t now = as_sys_clock_ns(CLOCK_MONOTONIC);
+
+	if (cut_short() && run->until_ns > now + GRACE_NS)
+		run->until_ns = now + GRACE_NS;
+	return now >= run->until_ns;
 }
 
 /* ---- opening ------------------------------------------------------------------------------ */
@@ -243,13 +262,15 @@ static void look_at_thread(struct run *run, size_t i)
 	}
 }
 
-/* The deadline has passed: only that the thread is there. */
+/* There is no time left: only that the thread is there. */
 static void tell_skipped(struct run *run, pid_t tid)
 {
 	work->thread = (struct as_thread){ .tid = tid, .state = '?', .nr = -1 };
 	run->done.timeout = true;
 	tell(run, &(struct as_record_how){ .captured = "proc",
-					   .reason = "the deadline of the dump had passed" });
+					   .reason = cut_short() ?
+							     "the dumper had to end" :
+							     "the deadline of the dump had passed" });
 }
 
 static void look_at_threads(struct run *run)
@@ -283,28 +304,44 @@ static void no_answer(struct run *run, size_t at, bool last, const char *reason)
 	tell(run, &(struct as_record_how){ .captured = "proc", .reason = reason });
 }
 
-/* A look first: it may be blocked after all, and then nobody needs to be interrupted. */
-static void ask_running(struct run *run, struct batch *b, size_t at, bool last)
+/*
+ * A look first: it may be blocked after all, and then nobody needs to be interrupted.
+ * Returns false when it has all signals blocked: it can be tried again.
+ */
+static bool try_to_ask(struct run *run, struct batch *b, size_t at, bool last)
 {
 	struct as_thread *t = &work->thread;
 	const pid_t tid = -work->tids[at];
 	const char *reason;
+	bool masked;
 
-	dump_step(AS_STEP_RUNNING, tid);
 	as_peek_thread(&work->peek, tid, t);
 	if (!has_to_be_asked(t)) {
 		work->tids[at] = 0;
 		if (t->captured != AS_CAPTURED_GONE)
 			tell_peeked(run);
-		return;
+		return true;
 	}
-	struct dump_shot *shot = dump_running_ask(work->peek.proc_fd, tid, &reason);
+	struct dump_shot *shot = dump_running_ask(work->peek.proc_fd, tid, &reason, &masked);
 	if (!shot) {
+		if (masked && last && as_sys_clock_ns(CLOCK_MONOTONIC) < run->insist_until_ns)
+			return false;
 		no_answer(run, at, last, reason);
-		return;
+		return true;
 	}
 	b->shot[b->n] = shot;
 	b->at[b->n++] = at;
+	return true;
+}
+
+/* One that creates threads without end has its signals blocked most of the time. */
+static void ask_running(struct run *run, struct batch *b, size_t at, bool last)
+{
+	const struct timespec pause = { 0, INSIST_PAUSE_NS };
+
+	dump_step(AS_STEP_RUNNING, -work->tids[at]);
+	while (!try_to_ask(run, b, at, last) && !late(run))
+		as_sys_poll(NULL, 0, &pause);
 }
 
 static void take_running(struct run *run, struct dump_shot *shot, size_t at, bool last,
@@ -334,6 +371,7 @@ static void ask_round(struct run *run, unsigned round)
 	const bool last = round == ROUNDS;
 	const uint64_t patience_ns = ANSWER_NS << 2 * (round - 1);
 
+	run->insist_until_ns = as_sys_clock_ns(CLOCK_MONOTONIC) + INSIST_NS;
 	for (size_t i = 0; i < run->tids;) {
 		struct batch b = { .n = 0 };
 
@@ -341,9 +379,11 @@ static void ask_round(struct run *run, unsigned round)
 			if (work->tids[i] < 0 && !late(run))
 				ask_running(run, &b, i, last);
 		uint64_t until = as_sys_clock_ns(CLOCK_MONOTONIC) + patience_ns;
-		until = until < run->until_ns ? until : run->until_ns;
-		for (unsigned k = 0; k < b.n; k++)
+		for (unsigned k = 0; k < b.n; k++) {
+			late(run);
+			until = until < run->until_ns ? until : run->until_ns;
 			take_running(run, b.shot[k], b.at[k], last, until);
+		}
 	}
 }
 
@@ -367,6 +407,7 @@ static void ask_threads(struct run *run)
 		as_sys_poll(NULL, 0, &pause);
 		ask_round(run, round);
 	}
+	dump_signal_give_back();
 	for (size_t i = 0; i < run->tids; i++)
 		if (work->tids[i] < 0)
 			tell_skipped(run, -work->tids[i]);
@@ -476,12 +517,13 @@ void dump_run(const struct dump_request *request)
 		atomic_store_explicit(&dump_live->again, 1, memory_order_relaxed);
 		return;
 	}
+	unsigned dumps = 0;
 	do {
 		/* relaxed: as above */
 		atomic_store_explicit(&dump_live->again, 0, memory_order_relaxed);
 		dump_once(request);
-		/* relaxed: as above */
-	} while (atomic_load_explicit(&dump_live->again, memory_order_relaxed));
+		/* relaxed: as above; a flood of signals shall not keep this thread for ever */
+	} while (atomic_load_explicit(&dump_live->again, memory_order_relaxed) && ++dumps < AGAIN);
 	dump_unlock();
 }
 
@@ -513,12 +555,14 @@ void dump_retire(void)
 
 void dump_end(const char *why)
 {
+	struct dump_limit limit;
 	struct as_json j;
 	char line[512];
 
 	if (!work || !dump_state_is_ours() || work->image != dump_state.image ||
 	    !work->feed.named || !dump_lock())
 		return;
+	dump_limit_begin(&limit);
 	const int fd = as_sys_openat(AT_FDCWD, work->feed.path,
 				     O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (fd >= 0) {
@@ -526,5 +570,6 @@ void dump_end(const char *why)
 		as_record_end(&j, why, 0);
 		as_sys_close(fd);
 	}
+	dump_limit_end(&limit);
 	dump_unlock();
 }

@@ -10,11 +10,6 @@
 
 enum { WAIT_MS = DUMP_FATAL_MS + 500 };
 
-static void dump_here(void *request)
-{
-	dump_run(request);
-}
-
 /* For the dumper, which may have another dump to end first. */
 static void wait_for_dump(void)
 {
@@ -29,6 +24,16 @@ static void wait_for_dump(void)
 
 		as_sys_futex(&dump_live->fatal_done, FUTEX_WAIT_PRIVATE, 0, &left, NULL, 0);
 	}
+}
+
+/* The handler of another thread may be in the middle of a dump. */
+static void dump_apart(struct dump_request *ask)
+{
+	const uint64_t until = as_sys_clock_ns(CLOCK_MONOTONIC) + WAIT_MS * UINT64_C(1000000);
+	const struct timespec pause = { 0, 1000000 };
+
+	while (!dump_signal_dump(ask) && as_sys_clock_ns(CLOCK_MONOTONIC) < until)
+		as_sys_poll(NULL, 0, &pause);
 }
 
 static void last_dump(int sig, const siginfo_t *info, const void *context)
@@ -57,7 +62,7 @@ static void last_dump(int sig, const siginfo_t *info, const void *context)
 					    .context = context,
 					    .fatal = &dump_live->fatal_is };
 
-		dump_signal_call_on(dump_stack_top(), dump_here, &ask);
+		dump_apart(&ask);
 	}
 }
 

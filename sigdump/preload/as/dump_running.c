@@ -47,11 +47,13 @@ static uint32_t next_ticket(const struct dump_shot *shot)
 	return last_ticket + place;
 }
 
-struct dump_shot *dump_running_ask(int proc_fd, pid_t tid, const char **reason)
+struct dump_shot *dump_running_ask(int proc_fd, pid_t tid, const char **reason,
+				   bool *masked)
 {
 	struct as_proc_signals sig;
 	struct dump_shot *shot = free_shot();
 
+	*masked = false;
 	*reason = "only it can tell, and there is no room for its answer";
 	if (!shot)
 		return NULL;
@@ -59,20 +61,19 @@ struct dump_shot *dump_running_ask(int proc_fd, pid_t tid, const char **reason)
 	if (as_proc_signals(proc_fd, tid, &sig) < 0)
 		return NULL;
 	*reason = "only it can tell, and it has all signals blocked";
-	if (sig.blocked >> (dump_state.poke - 1) & 1)
+	*masked = sig.blocked >> (dump_state.poke - 1) & 1;
+	if (*masked)
 		return NULL;
 	const uint32_t ticket = next_ticket(shot);
 	shot->tid = tid;
 	shot->given_up = false;
 	/* relaxed: the signal below is sent after it */
 	atomic_store_explicit(&shot->state, word(ticket, ARMED), memory_order_relaxed);
-	const int err = dump_signal_poke(tid, (int)ticket);
-	if (!err)
+	if (dump_signal_poke(tid, (int)ticket) == 0)
 		return shot;
 	/* relaxed: nobody was asked */
 	atomic_store_explicit(&shot->state, word(ticket, IDLE), memory_order_relaxed);
-	*reason = err == -EBUSY ? "only it can tell, and the program uses the signal for asking" :
-				  "only it can tell, and it could not be asked";
+	*reason = "only it can tell, and it could not be asked";
 	return NULL;
 }
 

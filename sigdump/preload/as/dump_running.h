@@ -32,10 +32,12 @@ struct dump_shot {
 
 /*
  * dump_running_ask - ask a thread for a copy.
- * Returns the shot; NULL with *reason set when it cannot be asked.
+ * Returns the shot; NULL with *reason set when it cannot be asked, and *masked where that is
+ * because it has all signals blocked, which may last a moment (while it creates a thread) or for
+ * ever.
  * Safety: AS-safe, one dump at a time.
  */
-struct dump_shot *dump_running_ask(int proc_fd, pid_t tid, const char **reason);
+struct dump_shot *dump_running_ask(int proc_fd, pid_t tid, const char **reason, bool *masked);
 
 /*
  * dump_running_take - wait for the answer, at most until `until_ns` of CLOCK_MONOTONIC.

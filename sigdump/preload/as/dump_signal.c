@@ -5,11 +5,14 @@
 
 #include "lib/as/as_sys.h"
 #include "sigdump/preload/as/dump.h"
+#include "sigdump/preload/as/dump_fatal.h"
+#include "sigdump/preload/as/dump_limit.h"
 #include "sigdump/preload/as/dump_running.h"
 #include "sigdump/preload/as/dump_signal.h"
 #include "sigdump/preload/as/dump_state.h"
 #include "sigdump/preload/as/dumper.h"
 
+enum { POKE_MAGIC = 0x736d706b }; /* in the upper half of what our pokes carry */
 enum { CODE_BEFORE = 32 }; /* bytes of code in front of a return address that are looked at */
 
 static uint64_t signal_bit(int sig)
@@ -63,16 +66,23 @@ static bool may_begin_again(long nr)
 static size_t code_before(uint64_t pc, uint8_t code[CODE_BEFORE])
 {
 	const pid_t tid = as_sys_gettid();
+	ssize_t got = 0;
 
 	/* a page may end in between: take less then */
 	for (size_t n = CODE_BEFORE; n >= 8; n /= 2) {
 		const struct iovec to = { code + CODE_BEFORE - n, n };
 		const struct iovec from = { (void *)(uintptr_t)(pc - n), n };
 
-		if (as_sys_process_vm_readv(tid, &to, 1, &from, 1) == (ssize_t)n)
+		got = as_sys_process_vm_readv(tid, &to, 1, &from, 1);
+		if (got == (ssize_t)n)
 			return n;
 	}
-	return 0;
+	/* refused (a container's filter): this thread has just run what stands in this page */
+	const size_t in_page = pc & 4095;
+	if ((got != -EPERM && got != -ENOSYS) || in_page < CODE_BEFORE)
+		return 0;
+	memcpy(code, (const void *)(uintptr_t)(pc - CODE_BEFORE), CODE_BEFORE);
+	return CODE_BEFORE;
 }
 
 /*
@@ -153,7 +163,7 @@ static void dump_here(void *context_of_handler)
  * Calls f(arg) on the reserved stack: the program's own may be a small one for signals. The
  * frames below are found again through RBP.
  */
-__attribute__((noinline)) void dump_signal_call_on(void *stack_top, void (*f)(void *), void *arg)
+__attribute__((noinline)) static void call_on(void *stack_top, void (*f)(void *), void *arg)
 {
 	__asm__ volatile("movq %%rsp, %%rbx\n\t"
 			 "movq %[top], %%rsp\n\t"
@@ -165,11 +175,36 @@ __attribute__((noinline)) void dump_signal_call_on(void *stack_top, void (*f)(vo
 			   "cc");
 }
 
+bool dump_signal_dump(struct dump_request *request)
+{
+	struct dump_limit limit;
+	uint32_t free = 0;
+
+	/* acquire L18: whoever was there has left it */
+	if (!atomic_compare_exchange_strong_explicit(&dump_live->stack, &free, 1,
+						     memory_order_acquire, memory_order_relaxed))
+		return false;
+	dump_limit_begin(&limit);
+	call_on(dump_stack_top(), dump_here, request);
+	dump_limit_end(&limit);
+	/* release L18 */
+	atomic_store_explicit(&dump_live->stack, 0, memory_order_release);
+	return true;
+}
+
+bool dump_signal_ends(int code, pid_t sender)
+{
+	return code <= 0 && sender == as_sys_getpid() && (code == SI_TKILL || dump_state.put_back);
+}
+
 void dump_signal_handler(int sig, siginfo_t *info, void *context)
 {
-	(void)sig;
 	if (dump_state.sandboxed)
 		return;
+	if (dump_signal_ends(info->si_code, info->si_pid)) {
+		dump_fatal_handler(sig, info, context);
+		return;
+	}
 	/* in a vfork child this is the parent's memory: let it pass */
 	if (dump_state_adopt()) {
 		/* relaxed: a dumper that ends this very moment leaves the poke unanswered, as a
@@ -181,24 +216,58 @@ void dump_signal_handler(int sig, siginfo_t *info, void *context)
 						    .sender = info->si_pid,
 						    .context = context };
 
-			dump_signal_call_on(dump_stack_top(), dump_here, &ask);
+			/* relaxed: whoever is writing one writes another */
+			if (!dump_signal_dump(&ask))
+				atomic_store_explicit(&dump_live->again, 1, memory_order_relaxed);
 		}
 	}
 	dump_signal_restart(context);
 }
 
+/*
+ * The program's handler for the internal signal, while ours stands in its place (runtimes like
+ * Go's have one for every signal there is). Written before ours is installed.
+ */
+static struct as_sigaction lent;
+static _Atomic uint32_t is_lent; /* L19 */
+static _Atomic uint32_t on_their_way; /* pokes that have not arrived */
+
+static bool is_ours(const siginfo_t *info)
+{
+	const uint64_t value = (uint64_t)(uintptr_t)info->si_value.sival_ptr;
+
+	return info->si_code == SI_QUEUE && value >> 32 == POKE_MAGIC && dump_state_is_ours() &&
+	       info->si_pid == dump_state.pid;
+}
+
+/* Not one of ours: whose it is gets it. */
+static void hand_on(int sig, siginfo_t *info, void *context)
+{
+	/* acquire L19: the handler is there */
+	if (!atomic_load_explicit(&is_lent, memory_order_acquire))
+		return;
+	void (*const theirs)(int, siginfo_t *, void *) =
+		(void (*)(int, siginfo_t *, void *))(uintptr_t)lent.handler;
+	if (lent.handler != (uint64_t)(uintptr_t)SIG_IGN)
+		theirs(sig, info, context);
+}
+
 void dump_signal_poked(int sig, siginfo_t *info, void *context)
 {
-	(void)sig;
 	if (dump_state.sandboxed)
 		return;
-	if (info->si_code != SI_QUEUE || !dump_state_is_ours() || info->si_pid != dump_state.pid)
+	if (!is_ours(info)) {
+		hand_on(sig, info, context);
 		return;
-	if (info->si_value.sival_int == DUMP_POKE_UNBLOCK) {
+	}
+	/* relaxed: a count for dump_signal_give_back(), which may come a dump later */
+	atomic_fetch_sub_explicit(&on_their_way, 1, memory_order_relaxed);
+	const uint32_t what = (uint32_t)(uintptr_t)info->si_value.sival_ptr;
+	if (what == DUMP_POKE_UNBLOCK) {
 		if (!dump_thread.blocks)
 			*context_mask(context) &= ~signal_bit(dump_state.signal);
 	} else {
-		dump_running_answer((uint32_t)info->si_value.sival_int, context);
+		dump_running_answer(what, context);
 	}
 	dump_signal_restart(context);
 }
@@ -220,13 +289,16 @@ __asm__(".text\n"
 	"	syscall\n"
 	".size dump_signal_return, . - dump_signal_return\n");
 
-/* Our handler for the internal signal, unless the program has one. */
+/*
+ * Our handler for the internal signal; in the place of the program's, if it has one, until
+ * dump_signal_give_back().
+ */
 static int install_poke(void)
 {
-	struct as_sigaction act = { .handler = (uint64_t)(uintptr_t)dump_signal_poked,
-				    .flags = SA_RESTART | SA_ONSTACK | SA_SIGINFO | 0x04000000,
-				    .restorer = (uint64_t)(uintptr_t)dump_signal_return,
-				    .mask = ~UINT64_C(0) };
+	const struct as_sigaction act = { .handler = (uint64_t)(uintptr_t)dump_signal_poked,
+					  .flags = SA_RESTART | SA_ONSTACK | SA_SIGINFO | 0x04000000,
+					  .restorer = (uint64_t)(uintptr_t)dump_signal_return,
+					  .mask = ~UINT64_C(0) };
 	struct as_sigaction old;
 
 	const int err = as_sys_rt_sigaction(dump_state.poke, NULL, &old);
@@ -234,9 +306,41 @@ static int install_poke(void)
 		return err;
 	if (old.handler == act.handler)
 		return 0;
-	if (old.handler != (uint64_t)(uintptr_t)SIG_DFL)
-		return -EBUSY;
+	lent = old;
+	/* release L19: the handler is there before ours stands */
+	atomic_store_explicit(&is_lent, old.handler != (uint64_t)(uintptr_t)SIG_DFL,
+			      memory_order_release);
 	return as_sys_rt_sigaction(dump_state.poke, &act, NULL);
+}
+
+void dump_signal_give_back(void)
+{
+	struct as_sigaction now;
+
+	/* relaxed: one that arrives late would come to the program; ours hands on what is not */
+	if (atomic_load_explicit(&on_their_way, memory_order_relaxed))
+		return;
+	/* acquire L19: as above */
+	if (!atomic_load_explicit(&is_lent, memory_order_acquire) ||
+	    as_sys_rt_sigaction(dump_state.poke, NULL, &now) != 0 ||
+	    now.handler != (uint64_t)(uintptr_t)dump_signal_poked)
+		return;
+	as_sys_rt_sigaction(dump_state.poke, &lent, NULL);
+}
+
+void dump_signal_keep(void)
+{
+	/* release L19: there is nothing to hand on to */
+	atomic_store_explicit(&is_lent, 0, memory_order_release);
+}
+
+bool dump_signal_lent(struct as_sigaction *theirs)
+{
+	/* acquire L19: as above */
+	if (!atomic_load_explicit(&is_lent, memory_order_acquire))
+		return false;
+	*theirs = lent;
+	return true;
 }
 
 int dump_signal_poke(pid_t tid, int what)
@@ -250,6 +354,12 @@ int dump_signal_poke(pid_t tid, int what)
 	info.si_signo = dump_state.poke;
 	info.si_code = SI_QUEUE;
 	info.si_pid = dump_state.pid;
-	info.si_value.sival_int = what;
-	return as_sys_rt_tgsigqueueinfo(dump_state.pid, tid, dump_state.poke, &info);
+	info.si_value.sival_ptr = (void *)(uintptr_t)((uint64_t)POKE_MAGIC << 32 | (uint32_t)what);
+	/* relaxed: counted before it can arrive */
+	atomic_fetch_add_explicit(&on_their_way, 1, memory_order_relaxed);
+	const int sent = as_sys_rt_tgsigqueueinfo(dump_state.pid, tid, dump_state.poke, &info);
+	if (sent)
+		/* relaxed: as above */
+		atomic_fetch_sub_explicit(&on_their_way, 1, memory_order_relaxed);
+	return sent;
 }

@@ -5,6 +5,7 @@
 
 #include "lib/as/as_proc.h"
 #include "lib/as/as_sys.h"
+#include "sigdump/preload/as/dump_limit.h"
 #include "sigdump/preload/as/dump_state.h"
 
 struct dump_state dump_state;
@@ -100,7 +101,7 @@ bool dump_state_adopt(void)
 	return true;
 }
 
-int dump_state_new_page(void)
+static int new_page(void)
 {
 	struct as_control *old = dump_state.page;
 	const bool mapped = old != &dump_state.spare;
@@ -124,6 +125,16 @@ int dump_state_new_page(void)
 	}
 	as_sys_madvise(at, AS_CONTROL_BYTES, MADV_DONTFORK);
 	dump_state.page = at;
+	return fd;
+}
+
+int dump_state_new_page(void)
+{
+	struct dump_limit limit;
+
+	dump_limit_begin(&limit);
+	const int fd = new_page();
+	dump_limit_end(&limit);
 	return fd;
 }
 

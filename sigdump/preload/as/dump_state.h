@@ -31,6 +31,9 @@
  *                          that got it
  *   L16    live->called_done  the dumper       sigdump_api_dump      the dump is in the feed
  *   L9     live->retire    dumper_stop         the dumper            it ends before more work
+ *   L19    is_lent         dump_signal_poke    dump_signal_poked     the program's handler is known
+ *          (dump_signal.c)
+ *   L18    live->stack     dump_signal_dump    dump_signal_dump      the reserved stack is free
  */
 #ifndef SHMSCOPE_PRELOAD_DUMP_STATE_H
 #define SHMSCOPE_PRELOAD_DUMP_STATE_H
@@ -106,6 +109,7 @@ struct dump_live {
 	_Atomic uint32_t ready;  /* L4: futex: 1 ready, 2 could not start */
 	_Atomic uint32_t busy;   /* L6: tid that writes a dump */
 	_Atomic uint32_t again;  /* asked for while one was being written */
+	_Atomic uint32_t stack;  /* L18: a handler is on the reserved stack */
 	_Atomic uint32_t lock;   /* L8: a futex lock */
 	_Atomic uint32_t retire; /* L9: the dumper shall end */
 	_Atomic uint32_t net;    /* dump signals that the handler took and passed on */
@@ -144,6 +148,7 @@ struct dump_state {
 	uint64_t start;
 	uint64_t image;
 	bool kept;           /* the parent's live->keeps: a fork child has to unblock */
+	bool put_back;       /* the program had the dump signal, and has set the default since */
 	bool sandboxed;      /* seccomp is on, for children too: no system call of ours any more */
 	_Atomic uint32_t owner;   /* L5: enum as_control_signal */
 	struct as_control *page;  /* mapped from a memfd, or `spare` */

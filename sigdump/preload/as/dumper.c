@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
+#include "lib/as/as_fmt.h"
 #include "lib/as/as_io.h"
 #include "lib/as/as_proc.h"
 #include "lib/as/as_sys.h"
@@ -137,6 +138,25 @@ static void hand_back(const struct signalfd_siginfo *got)
 
 static void follow_owner(void);
 
+/* As if the program had it by default: a last dump, then the same signal once more, to us. */
+static void end_by(const struct signalfd_siginfo *got)
+{
+	const struct as_sigaction by_default = { .handler = (uint64_t)(uintptr_t)SIG_DFL };
+	const int sig = (int)got->ssi_signo;
+	const uint64_t set = bit(sig);
+
+	dump_live->fatal_is = (struct as_record_fatal){ .signal = sig,
+							.code = got->ssi_code,
+							.tid = dump_state.pid,
+							.sender = (pid_t)got->ssi_pid };
+	dump_run(&(struct dump_request){ .why = DUMP_WHY_FATAL,
+					 .sender = (pid_t)got->ssi_pid,
+					 .fatal = &dump_live->fatal_is });
+	as_sys_rt_sigaction(sig, &by_default, NULL);
+	as_sys_rt_sigprocmask(SIG_UNBLOCK, &set, NULL);
+	as_sys_tgkill(dump_state.pid, as_sys_gettid(), sig);
+}
+
 static void signal_taken(const struct signalfd_siginfo *got)
 {
 	if (!dump_state_handler_is_ours()) {
@@ -146,6 +166,8 @@ static void signal_taken(const struct signalfd_siginfo *got)
 		hand_back(got);
 		return;
 	}
+	if (dump_signal_ends(got->ssi_code, (pid_t)got->ssi_pid))
+		end_by(got);
 	/* relaxed: only a hint for the interposers of sigwait() and its like */
 	if (atomic_load_explicit(&dump_live->main_blocks, memory_order_relaxed))
 		/* relaxed: as above */
@@ -171,6 +193,7 @@ static void unblock_threads(void)
 		if (tids[i] != own && as_proc_signals(proc_fd, tids[i], &sig) == 0 &&
 		    (sig.blocked & bit(dump_state.signal)))
 			dump_signal_poke(tids[i], DUMP_POKE_UNBLOCK);
+	dump_signal_give_back();
 	as_sys_close(proc_fd);
 }
 
@@ -457,6 +480,7 @@ int dumper_start(void)
 
 bool dumper_stop(void)
 {
+	const struct timespec pause = { 0, 100000000 };
 	uint64_t mask;
 	int32_t tid, gone = 0;
 
@@ -470,16 +494,38 @@ bool dumper_stop(void)
 		/* release L9: pairs with the dumper's look at it */
 		atomic_store_explicit(&dump_live->retire, 1, memory_order_release);
 		dumper_poke();
-		/* the kernel clears the word and wakes us, not as a private futex */
-		as_sys_futex(&dump_live->tid, FUTEX_WAIT, (uint32_t)tid, NULL, NULL, 0);
+		/* the kernel clears the word and wakes us, not as a private futex; once more if
+		 * the poke did not get through */
+		as_sys_futex(&dump_live->tid, FUTEX_WAIT, (uint32_t)tid, &pause, NULL, 0);
 		gone = tid;
 	}
 	/* a moment later it no longer counts as a thread of the process */
 	while (gone && as_sys_tgkill(dump_state.pid, gone, 0) == 0)
 		as_sys_sched_yield();
+	/* relaxed: whoever dumps from now on is none that shall end */
+	atomic_store_explicit(&dump_live->retire, 0, memory_order_relaxed);
 	dumper_unlock();
 	as_sys_rt_sigprocmask(SIG_SETMASK, &mask, NULL);
 	return gone;
+}
+
+/* The bell that tools ring, from a thread of the process: only its dumper has it open. */
+static void ring_bell(pid_t tid)
+{
+	char path[64];
+	struct as_fmt f;
+
+	as_fmt_init(&f, path, sizeof(path));
+	as_fmt_str(&f, "/proc/self/task/");
+	as_fmt_u64(&f, (uint64_t)tid);
+	as_fmt_str(&f, "/fd/");
+	as_fmt_u64(&f, (uint64_t)dump_state.page->bell_fd);
+	/* for reading too: a pipe without a reader is SIGPIPE, and the dumper may be ending */
+	const int fd = as_sys_openat(AT_FDCWD, path, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	as_sys_write(fd, "", 1);
+	as_sys_close(fd);
 }
 
 void dumper_poke(void)
@@ -494,7 +540,9 @@ void dumper_poke(void)
 	info.si_signo = dump_state.poke;
 	info.si_code = SI_QUEUE;
 	info.si_pid = dump_state.pid;
-	as_sys_rt_tgsigqueueinfo(dump_state.pid, tid, dump_state.poke, &info);
+	/* its user may have too many signals queued (RLIMIT_SIGPENDING) */
+	if (as_sys_rt_tgsigqueueinfo(dump_state.pid, tid, dump_state.poke, &info) == -EAGAIN)
+		ring_bell(tid);
 }
 
 void dumper_keep_no_more(void)

@@ -55,6 +55,7 @@ void dumper_keep_no_more(void);
 
 /*
  * dumper_poke - make the dumper look at dump_live and dump_state.
+ * By the internal signal; where that cannot be queued, by the bell that tools ring.
  * Safety: AS-safe, MT-safe, wait-free.
  */
 void dumper_poke(void);

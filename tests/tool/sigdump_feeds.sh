@@ -1,0 +1,86 @@
+#!/bin/bash
+# Feeds that cannot be written: said by whoever asked, and the program goes on as if nothing had
+# been.
+# time limit: 120
+. tests/sigdump_lib.sh
+
+asks() { # CODE TEXT: exit code of sigdump dump and what is on its stderr
+	"$SIGDUMP" dump -q -p "$pid" >"$TMPDIR/text" 2>"$TMPDIR/err"
+	equal $? "$1" "exit code ($(cat "$TMPDIR/err"))"
+	[ -z "$2" ] || grep -q "$2" "$TMPDIR/err" || fail "no '$2' in: $(cat "$TMPDIR/err")"
+	rm "$TMPDIR/text" "$TMPDIR/err"
+}
+goes_on() {
+	kill -USR1 "$pid"
+	finish
+	equal "$rest $status" "eintr=0 0" "$1"
+}
+
+# somebody removes the file, or the directory: the next dump makes them anew
+start waits 3
+await_ready
+usr1 1
+rm "$(feed_of "$pid")"
+asks 0 ""
+equal "$(dumps_of "$pid")" 1 "after the file was removed"
+rm -r "$FEED"
+asks 0 ""
+equal "$(dumps_of "$pid")" 1 "after the directory was removed"
+goes_on "removed"
+valid_feeds
+rm -r "$FEED"
+
+# a file where the directory should be; then it is there
+for threads in 3 0; do
+	start waits $threads
+	await_ready
+	: >"$FEED"
+	[ $threads = 0 ] || asks 5 "could not write its feed .*Not a directory"
+	for _ in 1 2 3; do kill -USR1 "$pid"; done
+	[ $threads = 0 ] || ok grep -q "could not be written: Not a directory" <("$SIGDUMP" status -p "$pid")
+	rm "$FEED"
+	asks 0 ""
+	goes_on "a file for a directory, $threads threads"
+	rm -rf "$FEED"
+done
+
+# a limit for the size of files: SIGXFSZ is not the program's, whatever asked for the write
+for threads in 3 0; do
+	for blocks in 1 8; do
+		start_program bash -c 'ulimit -f "$1"; shift; exec "$@"' - $blocks "$FIXTURE/waits" $threads
+		await_ready
+		for _ in 1 2 3; do kill -USR1 "$pid"; done
+		"$SIGDUMP" dump -q -p "$pid" >/dev/null 2>&1
+		goes_on "ulimit -f $blocks, $threads threads"
+		rm -rf "$FEED"
+	done
+done
+equal "$(ulimit -f 0; ulimit -c 0; "$SIGDUMP" run -- sh -c 'kill -XFSZ $$'; echo $?)" 153 "its own SIGXFSZ"
+
+# a full file system: a private one, which only root can have
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+	mkdir "$FEED"
+	start_program unshare -m sh -c 'mount -t tmpfs -o size=16k,nr_inodes=4 none "$1" && shift && exec "$@"' - \
+		"$FEED" "$FIXTURE/waits" 3
+	await_ready
+	for _ in $(seq 20); do "$SIGDUMP" dump -q -p "$pid" >/dev/null 2>&1; done
+	asks 5 "could not write its feed .*No space left on device"
+	goes_on "a full file system"
+	rmdir "$FEED"
+fi
+
+# nobody grows without a bound: NAME becomes NAME.1, which replaces the one before
+start waits 3
+await_ready
+usr1 1
+feed=$(feed_of "$pid")
+for i in 1 2 3; do
+	truncate -s 64M "$feed"
+	asks 0 ""
+done
+equal "$(ls "$FEED" | wc -l)" 2 "files after three rotations"
+ok test "$(stat -c %s "$feed")" -lt 1000000
+rm "$feed.1"
+goes_on "rotated"
+valid_feeds
+cleanup
