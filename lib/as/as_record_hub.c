@@ -396,6 +396,7 @@ static void write_class(struct as_record *r, const struct as_record_hub_view *v,
 	as_json_u64(j, "bytes", c->words.bytes);
 	as_json_u64(j, "slots", c->slots);
 	as_json_u64(j, "max", c->words.slots_max);
+	as_json_u64(j, "answers", c->words.slots_answers);
 	as_json_u64(j, "free", c->count[HUB_SLOT_FREE]);
 	as_json_u64(j, "allocated", c->count[HUB_SLOT_ALLOCATED]);
 	as_json_u64(j, "in_flight", c->count[HUB_SLOT_IN_FLIGHT]);

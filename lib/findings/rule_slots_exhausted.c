@@ -3,7 +3,8 @@
  * hold them all and nothing turns over; or because the filesystem has no room for its pages.
  *
  * A class that is used to its last slot under load is well sized as long as slots come back:
- * the fingerprint is who holds what since when, so any turnover begins a new episode.
+ * the fingerprint is who holds what since when, so any turnover begins a new episode. The first
+ * few slots of a class are for answers only: where no others are free, requests wait.
  */
 #include "lib/findings/candidate_priv.h"
 #include "lib/findings/rules_priv.h"
@@ -14,7 +15,8 @@ enum { NO_SPACE_RECENT_US = 10 * SECOND_US, NO_SPACE = UINT32_MAX };
 
 static bool is_exhausted(const struct state_class *k)
 {
-	return k->slots && !k->damage && !k->count[HUB_SLOT_FREE] && (k->waiters || k->failed);
+	return k->slots && !k->damage && k->count[HUB_SLOT_FREE] <= k->answers &&
+	       (k->waiters || k->failed);
 }
 
 /*
@@ -133,14 +135,17 @@ static void look_at_class(const struct scene_hub *hub, const struct state_class 
 	}
 	c->place_text = text(out, "%s class %s", hub->name, size);
 	const char *owners = owners_text(out, hub, k);
+	const uint32_t n_free = k->count[HUB_SLOT_FREE];
+	const char *kept = n_free ? text(out, ", kept for answers") : "";
 
-	c->sentence = text(out, "no slot of %s is free for {held}: %s", size, owners);
+	c->sentence = text(out, "no slot of %s is free%s for {held}: %s", size,
+			   n_free ? " for a request" : "", owners);
 	c->also = text(out, "all slots of %s are taken", size);
-	c->brief = text(out, "0 free of %u, %s", k->slots, owners);
+	c->brief = text(out, "%u free of %u%s, %s", n_free, k->slots, kept, owners);
 	c->evidence = text(out,
-			   "0 of %u slots of %s free (%u allocated, %u in flight, %u held), %s "
+			   "%u of %u slots of %s free%s (%u allocated, %u in flight, %u held), %s "
 			   "is at its limit; %s; %u waiting for one, %s so far; {unchanged}",
-			   k->slots, size, k->count[HUB_SLOT_ALLOCATED],
+			   n_free, k->slots, size, kept, k->count[HUB_SLOT_ALLOCATED],
 			   k->count[HUB_SLOT_IN_FLIGHT], k->count[HUB_SLOT_HELD],
 			   k->slots < k->slots_max ? "the hub" : "the class", owners, k->waiters,
 			   plural(out, k->failed, "failed claim", "failed claims"));
@@ -219,9 +224,9 @@ const struct rule rule_slots_exhausted = {
 		"filesystem under the hub has no room for the pages of a free one (or of a new "
 		"peer's rings).",
 	.detection =
-		"No slot is free, somebody waits for one (or claims failed and the class has "
-		"reached its limit), and the same owners hold the same slots in two looks over "
-		"the dwell time. Or: the hub counted a failed fallocate (ENOSPC, EFBIG) within "
+		"No slot is free, save those kept for answers, somebody waits for one (or "
+		"claims failed and the class has reached its limit), and the same owners hold "
+		"the same slots in two looks over the dwell time. Or: the hub counted a failed fallocate (ENOSPC, EFBIG) within "
 		"the last 10 s.",
 	.causes =
 		"A receiver that keeps messages (holds in place) without releasing them; a "

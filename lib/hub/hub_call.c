@@ -621,19 +621,12 @@ int shmhub_notify_buf(struct shmhub *hub, unsigned method, struct shmhub_buf *bu
 int shmhub_reserve(struct shmhub *hub, unsigned peer, size_t size, int timeout_ms,
 		   struct shmhub_buf *buf)
 {
-	struct hub_slot_ref slot;
 	struct hub_link *link;
 	unsigned incarnation;
-	int r = find_peer(hub, peer, &link, &incarnation);
+	const int r = find_peer(hub, peer, &link, &incarnation);
 
-	if (!r)
-		r = hub_send_claim(hub, link, incarnation, size, hub_deadline_ns(timeout_ms), &slot);
-	if (r)
-		return r;
-	hub_payload_buf(&hub->pool, &slot,
-			(struct hub_slot_end){ (uint16_t)peer, (uint16_t)incarnation, HUB_TO_PEER },
-			size, buf);
-	return 0;
+	return r ? r : hub_send_reserve(hub, link, incarnation, size, false,
+					hub_deadline_ns(timeout_ms), buf);
 }
 
 void shmhub_method_name(struct shmhub *hub, unsigned method, const char *name)

@@ -91,6 +91,7 @@ static void on_poke(struct shmhub *hub)
 	(void)!read(hub->poke_fd, &n, sizeof(n));
 	/* acq_rel K2: what is stored before a poke that comes too late for this one is seen now */
 	atomic_exchange_explicit(&hub->poked, 0, memory_order_acq_rel);
+	hub_send_slots(hub); /* a claim gave its slot back, where it could not tell itself */
 }
 
 void hub_event_kick(struct shmhub *hub, struct hub_link *link)

@@ -205,6 +205,7 @@ static void fill_classes(struct hub_map *map, const struct hub_layout *l)
 		c->bytes = l->klass[i].bytes;
 		c->slots_first = l->klass[i].first;
 		c->slots_max = l->klass[i].max;
+		c->slots_answers = map->klass[i].answers;
 		c->backed_unit = l->klass[i].unit;
 		hub_put32(&c->slots, l->klass[i].first);
 	}
@@ -219,6 +220,7 @@ void hub_file_heal(const struct hub_map *map)
 
 		c->bytes = map->klass[i].bytes;
 		c->slots_max = map->klass[i].max;
+		c->slots_answers = map->klass[i].answers;
 		c->backed_unit = map->klass[i].unit;
 	}
 }

@@ -421,7 +421,8 @@ struct hub_class {
 	_Atomic uint32_t waiters;  /* B1: 1 while some end sleeps for a slot; cleared by the host */
 	uint32_t backed_unit;      /* bytes behind one backed bit, see below */
 	_Atomic uint64_t grown;    /* times the published count was raised */
-	uint8_t reserved[32];
+	uint32_t slots_answers;    /* the first so many are for answers only */
+	uint8_t reserved[28];
 	/* line 1: counters, any end */
 	_Atomic uint64_t claims;
 	_Atomic uint64_t failed;   /* claims that found no free slot */

@@ -6,6 +6,7 @@
 
 enum {
 	GROWTH = 16,          /* default limit: so many times the first slots */
+	ANSWERS_MAX = 8,
 	SLOTS_MAX = 1 << 24,  /* a reference has 24 bits for the index */
 	CLASS_BYTES_MIN = 256,
 	CLASS_BYTES_MAX = 1 << 30,
@@ -59,6 +60,16 @@ static int take_class(const struct shmhub_class *c, uint64_t before, struct hub_
 	*k = (struct hub_layout_class){ (uint32_t)c->bytes, c->first, c->max,
 					hub_layout_unit((uint32_t)c->bytes) };
 	return 0;
+}
+
+/* One lets answers through one by one; with some they go side by side. */
+uint32_t hub_layout_answers(uint32_t max)
+{
+	const uint32_t quarter = max / 4;
+
+	if (max < 2)
+		return 0;
+	return quarter < 1 ? 1 : quarter < ANSWERS_MAX ? quarter : ANSWERS_MAX;
 }
 
 /* Classes that say nothing about their growth share what the limit leaves them. */

@@ -36,4 +36,10 @@ int hub_layout_make(const struct shmhub_config *config, uint64_t file_limit,
 /* hub_layout_unit - bytes behind one backed bit of a class. Safety: MT-safe. */
 uint32_t hub_layout_unit(uint32_t slot_bytes);
 
+/*
+ * hub_layout_answers - how many of a class's slots, its first, are for answers only.
+ * max  slots it may grow to. Safety: MT-safe.
+ */
+uint32_t hub_layout_answers(uint32_t max);
+
 #endif

@@ -416,8 +416,9 @@ static void open_end(struct shmhub *hub, struct hub_link *link, unsigned peer,
 	fill_entry(link, e, peer, spawn, host_bell, peer_bell);
 	reset_rings(hub, link, peer);
 	hub_end_open(&link->end, &hub->map, peer, link->incarnation, host_bell, true);
-	for (unsigned i = 0; i < HUB_CLASSES_MAX; i++)
-		hub_put32(&link->share[i], 0);
+	pthread_mutex_lock(&link->share_lock);
+	memset(link->share, 0, sizeof(link->share));
+	pthread_mutex_unlock(&link->share_lock);
 	hub_put32(&link->hung_up, 0);
 	hub_put32(&link->kicked, 0);
 	hub_put32(&link->is_leaving, 0);
@@ -903,6 +904,7 @@ int hub_life_start(struct shmhub *hub, struct err *err)
 		link->out_end = &link->out;
 		link->flush.run = hub_send_flush_run;
 		pthread_mutex_init(&link->send, NULL);
+		pthread_mutex_init(&link->share_lock, NULL);
 		pthread_mutex_init(&link->lock, NULL);
 	}
 	const int r = hub_thread(&hub->life_thread, life_loop, hub);

@@ -43,6 +43,7 @@ static int find_class(const char *path, struct hub_map *map, unsigned i, struct 
 	k->bytes = (uint32_t)k->payload.stride;
 	k->max = (uint32_t)k->slots.count;
 	k->unit = hub_layout_unit(k->bytes);
+	k->answers = hub_layout_answers(k->max);
 	const uint64_t units = ((uint64_t)k->bytes * k->max + k->unit - 1) / k->unit;
 
 	return find_table(path, map, HUB_SECTION_BACKED, i, sizeof(uint64_t), (units + 63) / 64,

@@ -19,6 +19,7 @@ struct hub_table {
 
 struct hub_map_class {
 	uint32_t bytes, max, unit;   /* slot size, slots there is room for, bytes per backed bit */
+	uint32_t answers;            /* the first so many slots are for answers only */
 	struct hub_table slots, backed, payload;
 };
 

@@ -73,7 +73,7 @@ bool hub_peer_has_work(struct shmhub_peer *peer);
  */
 int hub_peer_send(struct shmhub_peer *peer, struct hub_message *m, const void *payload,
 		  struct hub_slot_ref *slot, uint64_t deadline_ns, uint64_t *at);
-int hub_peer_claim(struct shmhub_peer *peer, size_t bytes, uint64_t deadline_ns,
+int hub_peer_claim(struct shmhub_peer *peer, size_t bytes, bool is_answer, uint64_t deadline_ns,
 		   struct hub_slot_ref *slot);
 int hub_peer_payload(struct shmhub_peer *peer, const void *data, size_t len, uint64_t deadline_ns,
 		     struct hub_message *m, struct hub_slot_ref *slot);

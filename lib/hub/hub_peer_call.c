@@ -455,7 +455,7 @@ int shmhub_peer_reserve(struct shmhub_peer *peer, size_t size, int timeout_ms,
 			struct shmhub_buf *buf)
 {
 	struct hub_slot_ref slot;
-	const int r = hub_peer_claim(peer, size, hub_deadline_ns(timeout_ms), &slot);
+	const int r = hub_peer_claim(peer, size, false, hub_deadline_ns(timeout_ms), &slot);
 
 	if (!r)
 		hub_payload_buf(&peer->pool, &slot, hub_peer_own(peer), size, buf);

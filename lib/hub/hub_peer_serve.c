@@ -247,7 +247,12 @@ static int reply(struct shmhub_request *r, int status, const void *data, struct 
 
 static int reserve(struct shmhub_request *r, size_t size, int timeout_ms, struct shmhub_buf *buf)
 {
-	return shmhub_peer_reserve(r->self, size, timeout_ms, buf);
+	struct hub_slot_ref slot;
+	const int e = hub_peer_claim(r->self, size, true, hub_deadline_ns(timeout_ms), &slot);
+
+	if (!e)
+		hub_payload_buf(&r->self->pool, &slot, hub_peer_own(r->self), size, buf);
+	return e;
 }
 
 /* Frames come by shmhub_request_on_body() here: nothing may wait for them in the loop. */

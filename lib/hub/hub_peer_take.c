@@ -291,35 +291,38 @@ int hub_peer_send(struct shmhub_peer *peer, struct hub_message *m, const void *p
 
 /* ---- slots -------------------------------------------------------------------------------------- */
 
-static bool has_share(struct shmhub_peer *peer, unsigned klass)
-{
-	const uint32_t max = peer->map.klass[klass].max;
-	const uint32_t half = max > 1 ? max / 2 : 1;
-
-	if (HUB_FAULT_IS(no_shares) || peer->share[klass] < half)
-		return true;
-	peer->share[klass] = hub_slot_count(&peer->pool.slots, klass, hub_peer_own(peer));
-	return peer->share[klass] < half;
-}
-
-static int claim_in(struct shmhub_peer *peer, unsigned klass, size_t bytes, struct hub_slot_ref *slot)
-{
-	if (!has_share(peer, klass))
-		return -EAGAIN;
-	const int r = hub_slot_claim(&peer->pool.slots, klass, (uint32_t)bytes, hub_peer_own(peer),
-				     slot);
-
-	peer->share[klass] += !r;
-	return r;
-}
-
-struct want { /* what a wait for a slot is for */
+struct want { /* what a slot is for */
 	unsigned klass;
 	size_t bytes;
+	bool is_answer;
 	bool waits;
 	struct hub_slot_ref *slot;
 	int result; /* -EAGAIN until it is settled */
 };
+
+/* The count is corrected when it seems used up. */
+static bool has_share(struct shmhub_peer *peer, unsigned klass, bool is_answer)
+{
+	const uint32_t share = hub_slot_share(&peer->pool.slots, klass, is_answer);
+
+	if (peer->share[klass] < share)
+		return true;
+	peer->share[klass] = hub_slot_count(&peer->pool.slots, klass, hub_peer_own(peer));
+	return peer->share[klass] < share;
+}
+
+static int claim_in(struct shmhub_peer *peer, unsigned klass, const struct want *w)
+{
+	if (!has_share(peer, klass, w->is_answer))
+		return -EAGAIN;
+	const int r = hub_slot_claim(&peer->pool.slots, klass, (uint32_t)w->bytes, hub_peer_own(peer),
+				     w->is_answer, w->slot);
+
+	peer->share[klass] += !r;
+	if (r && r != -EAGAIN) /* one was taken for a moment: who looked just then must look again */
+		peer->pool.wake(&peer->pool);
+	return r;
+}
 
 static void announce(struct shmhub_peer *peer, unsigned klass)
 {
@@ -336,16 +339,16 @@ static bool try_claim(struct shmhub_peer *peer, void *arg)
 		return true;
 	if (w->waits) /* before the look: whoever frees one later tells the host, the host us */
 		announce(peer, w->klass);
-	w->result = claim_in(peer, w->klass, w->bytes, w->slot);
+	w->result = claim_in(peer, w->klass, w);
 	if (w->result == -EAGAIN && hub_slot_may_go_up(&peer->pool.slots, w->klass + 1)) {
-		w->result = claim_in(peer, w->klass + 1, w->bytes, w->slot);
+		w->result = claim_in(peer, w->klass + 1, w);
 		if (!w->result)
 			hub_add_shared(&hub_map_class(&peer->map, w->klass + 1)->upward, 1);
 	}
 	return w->result != -EAGAIN;
 }
 
-int hub_peer_claim(struct shmhub_peer *peer, size_t bytes, uint64_t deadline_ns,
+int hub_peer_claim(struct shmhub_peer *peer, size_t bytes, bool is_answer, uint64_t deadline_ns,
 		   struct hub_slot_ref *slot)
 {
 	const int klass = hub_slot_class_for(&peer->pool.slots, bytes);
@@ -353,7 +356,7 @@ int hub_peer_claim(struct shmhub_peer *peer, size_t bytes, uint64_t deadline_ns,
 
 	if (klass < 0 || r)
 		return klass < 0 ? klass : r;
-	struct want want = { (unsigned)klass, bytes, false, slot, -EAGAIN };
+	struct want want = { (unsigned)klass, bytes, is_answer, false, slot, -EAGAIN };
 
 	if (!try_claim(peer, &want) && deadline_ns) {
 		want.waits = true;
@@ -374,6 +377,8 @@ int hub_peer_claim(struct shmhub_peer *peer, size_t bytes, uint64_t deadline_ns,
 int hub_peer_payload(struct shmhub_peer *peer, const void *data, size_t len, uint64_t deadline_ns,
 		     struct hub_message *m, struct hub_slot_ref *slot)
 {
+	const bool is_answer = m->flags & HUB_FLAG_ANSWER;
+
 	uint32_t room;
 
 	slot->ref = m->slot = HUB_NO_SLOT;
@@ -384,7 +389,7 @@ int hub_peer_payload(struct shmhub_peer *peer, const void *data, size_t len, uin
 		m->len = (uint32_t)len;
 		return 0;
 	}
-	const int r = hub_peer_claim(peer, len, deadline_ns, slot);
+	const int r = hub_peer_claim(peer, len, is_answer, deadline_ns, slot);
 
 	if (r)
 		return r;

@@ -166,7 +166,8 @@ struct hub_link {
 	_Atomic uint32_t pending;     /* host's calls to this peer */
 	_Atomic uint32_t probe;       /* calls whose message had to wake the peer */
 	_Atomic uint32_t space_seq, space_waiters; /* W1 */
-	_Atomic uint32_t share[HUB_CLASSES_MAX];   /* slots sent to it and not known to be free */
+	pthread_mutex_t share_lock;   /* innermost; held over the claim of a slot */
+	uint32_t share[HUB_CLASSES_MAX]; /* slots sent to it and not known to be free */
 	uint64_t net_in, net_out;     /* event thread: positions at the last tick */
 	unsigned net_ticks;           /* for which the peer should have looked */
 
@@ -328,11 +329,12 @@ int hub_send(struct shmhub *hub, struct hub_link *link, unsigned incarnation, st
 	     const void *payload, struct hub_slot_ref *slot, uint64_t deadline_ns,
 	     struct hub_pend *pend, bool *rang);
 
-/* hub_send_claim - a slot for `bytes` towards a peer: its share, the class above, waiting. */
-int hub_send_claim(struct shmhub *hub, struct hub_link *link, unsigned incarnation, size_t bytes,
-		   uint64_t deadline_ns, struct hub_slot_ref *slot);
+/* hub_send_reserve - a slot of `bytes` towards a peer: its share, the class above, waiting. */
+int hub_send_reserve(struct shmhub *hub, struct hub_link *link, unsigned incarnation, size_t bytes,
+		     bool is_answer, uint64_t deadline_ns, struct shmhub_buf *buf);
 
-/* hub_send_payload - inline, or copied into a slot: fills m->len, m->slot; slot set if one. */
+/* hub_send_payload - inline, or copied into a slot: fills m->len, m->slot; slot set if one.
+ * m->flags say whether it is an answer. */
 int hub_send_payload(struct shmhub *hub, struct hub_link *link, unsigned incarnation,
 		     const void *data, size_t len, uint64_t deadline_ns, struct hub_message *m,
 		     struct hub_slot_ref *slot);

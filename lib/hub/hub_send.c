@@ -106,63 +106,74 @@ void hub_send_pool_wake(struct hub_pool *pool)
 	hub_send_slots(hub_of_pool(pool));
 }
 
-/* At most half of a class for one peer; the count is corrected when it seems used up. */
-static bool has_share(struct shmhub *hub, struct hub_link *link, struct hub_slot_end end,
-		      unsigned klass)
-{
-	const uint32_t max = hub->map.klass[klass].max;
-	const uint32_t half = max > 1 ? max / 2 : 1;
-	_Atomic uint32_t *share = &link->share[klass];
+struct want { /* a slot for what is to be sent */
+	struct hub_link *link;
+	struct hub_slot_end end;
+	size_t bytes;
+	bool is_answer;
+};
 
-	if (HUB_FAULT_IS(no_shares) || hub_get32(share) < half)
-		return true;
-	hub_put32(share, hub_slot_count(&hub->pool.slots, klass, end));
-	return hub_get32(share) < half;
+/* With link->share_lock. The count is corrected when it seems used up. */
+static bool has_share(struct shmhub *hub, const struct want *w, unsigned klass)
+{
+	uint32_t *share = &w->link->share[klass];
+	const uint32_t most = hub_slot_share(&hub->pool.slots, klass, w->is_answer);
+
+	if (*share >= most)
+		*share = hub_slot_count(&hub->pool.slots, klass, w->end);
+	return *share < most;
 }
 
 static void count_share(struct shmhub *hub, struct hub_link *link, unsigned klass)
 {
 	uint32_t all = 0;
 
-	/* relaxed: corrected by counting whenever the limit is reached */
-	atomic_fetch_add_explicit(&link->share[klass], 1, memory_order_relaxed);
+	link->share[klass]++;
 	for (unsigned i = 0; i < hub->map.class_count; i++)
-		all += hub_get32(&link->share[i]);
+		all += link->share[i];
 	hub_put32(&link->entry->slots_held, all);
 }
 
-static int claim_in(struct shmhub *hub, struct hub_link *link, struct hub_slot_end end,
-		    unsigned klass, size_t bytes, struct hub_slot_ref *slot)
+/* Looked at and claimed in one: eighty threads that find one place left are no eighty slots. */
+static int claim_in(struct shmhub *hub, const struct want *w, unsigned klass,
+		    struct hub_slot_ref *slot)
 {
-	if (!has_share(hub, link, end, klass)) {
-		hub_add_shared(&link->entry->slots_limit_hits, 1);
-		return -EAGAIN;
-	}
-	const int r = hub_slot_claim(&hub->pool.slots, klass, (uint32_t)bytes, end, slot);
+	int r = -EAGAIN;
 
-	hub_send_backed(hub);
+	pthread_mutex_lock(&w->link->share_lock);
+	const bool has = has_share(hub, w, klass);
+
+	if (has)
+		r = hub_slot_claim(&hub->pool.slots, klass, (uint32_t)w->bytes, w->end,
+				   w->is_answer, slot);
 	if (!r)
-		count_share(hub, link, klass);
+		count_share(hub, w->link, klass);
+	pthread_mutex_unlock(&w->link->share_lock);
+	if (has)
+		hub_send_backed(hub);
+	else
+		hub_add_shared(&w->link->entry->slots_limit_hits, 1);
+	if (r && r != -EAGAIN) /* one was taken for a moment: who looked just then must look again */
+		hub_event_poke(hub);
 	return r;
 }
 
 /* The class that fits, else one class up (never its last quarter). */
-static int try_claim(struct shmhub *hub, struct hub_link *link, struct hub_slot_end end,
-		     unsigned klass, size_t bytes, struct hub_slot_ref *slot)
+static int try_claim(struct shmhub *hub, const struct want *w, unsigned klass,
+		     struct hub_slot_ref *slot)
 {
-	int r = claim_in(hub, link, end, klass, bytes, slot);
+	int r = claim_in(hub, w, klass, slot);
 
 	if (r != -EAGAIN || !hub_slot_may_go_up(&hub->pool.slots, klass + 1))
 		return r;
-	r = claim_in(hub, link, end, klass + 1, bytes, slot);
+	r = claim_in(hub, w, klass + 1, slot);
 	if (!r)
 		hub_add_shared(&hub_map_class(&hub->map, klass + 1)->upward, 1);
 	return r;
 }
 
-static int wait_for_slot(struct shmhub *hub, struct hub_link *link, struct hub_slot_end end,
-			 unsigned klass, size_t bytes, uint64_t deadline_ns,
-			 struct hub_slot_ref *slot)
+static int wait_for_slot(struct shmhub *hub, const struct want *w, unsigned klass,
+			 uint64_t deadline_ns, struct hub_slot_ref *slot)
 {
 	for (;;) {
 		const uint32_t seq = wait_begin(hub, &hub->slot_waiters, &hub->slot_seq);
@@ -172,9 +183,9 @@ static int wait_for_slot(struct shmhub *hub, struct hub_link *link, struct hub_s
 		hub_slot_announce(&hub->pool.slots, klass);
 		if (klass + 1 < hub->map.class_count)
 			hub_slot_announce(&hub->pool.slots, klass + 1);
-		r = try_claim(hub, link, end, klass, bytes, slot);
-		if (r == -EAGAIN && (hub_link_now(link, &now) != HUB_LINK_OPEN ||
-				     now != end.incarnation))
+		r = try_claim(hub, w, klass, slot);
+		if (r == -EAGAIN && (hub_link_now(w->link, &now) != HUB_LINK_OPEN ||
+				     now != w->end.incarnation))
 			r = -EOWNERDEAD;
 		if (r == -EAGAIN && hub_is_stopping(hub))
 			r = -ESHUTDOWN;
@@ -189,21 +200,37 @@ static int wait_for_slot(struct shmhub *hub, struct hub_link *link, struct hub_s
 	}
 }
 
-int hub_send_claim(struct shmhub *hub, struct hub_link *link, unsigned incarnation, size_t bytes,
-		   uint64_t deadline_ns, struct hub_slot_ref *slot)
+static struct hub_slot_end end_of(const struct hub_link *link, unsigned incarnation)
 {
-	const struct hub_slot_end end = { (uint16_t)(link - hub->link), (uint16_t)incarnation,
-					  HUB_TO_PEER };
+	return (struct hub_slot_end){ (uint16_t)(link - link->hub->link), (uint16_t)incarnation,
+				      HUB_TO_PEER };
+}
+
+static int claim(struct shmhub *hub, struct hub_link *link, unsigned incarnation, size_t bytes,
+		 bool is_answer, uint64_t deadline_ns, struct hub_slot_ref *slot)
+{
+	const struct want want = { link, end_of(link, incarnation), bytes, is_answer };
 	const int klass = hub_slot_class_for(&hub->pool.slots, bytes);
 
 	if (klass < 0)
 		return klass;
-	int r = try_claim(hub, link, end, (unsigned)klass, bytes, slot);
+	int r = try_claim(hub, &want, (unsigned)klass, slot);
 
 	if (r == -EAGAIN && deadline_ns)
-		r = wait_for_slot(hub, link, end, (unsigned)klass, bytes, deadline_ns, slot);
+		r = wait_for_slot(hub, &want, (unsigned)klass, deadline_ns, slot);
 	if (r == -EAGAIN || r == -ETIMEDOUT || r == -ENOSPC)
 		hub_note(&hub->count.alloc_failed, &link->entry->host_alloc_failed, 1);
+	return r;
+}
+
+int hub_send_reserve(struct shmhub *hub, struct hub_link *link, unsigned incarnation, size_t bytes,
+		     bool is_answer, uint64_t deadline_ns, struct shmhub_buf *buf)
+{
+	struct hub_slot_ref slot;
+	const int r = claim(hub, link, incarnation, bytes, is_answer, deadline_ns, &slot);
+
+	if (!r)
+		hub_payload_buf(&hub->pool, &slot, end_of(link, incarnation), bytes, buf);
 	return r;
 }
 
@@ -219,7 +246,7 @@ int hub_send_payload(struct shmhub *hub, struct hub_link *link, unsigned incarna
 		m->len = (uint32_t)len;
 		return 0;
 	}
-	const int r = hub_send_claim(hub, link, incarnation, len, deadline_ns, slot);
+	const int r = claim(hub, link, incarnation, len, m->flags & HUB_FLAG_ANSWER, deadline_ns, slot);
 
 	if (r)
 		return r;
@@ -365,13 +392,14 @@ static int settle(struct shmhub *hub, struct hub_link *link, struct hub_out *out
 
 	if (!out->copy)
 		return 0;
-	const int r = hub_send_claim(hub, link, link->end.incarnation, out->m.len, 0, &out->slot);
+	const bool is_answer = out->m.flags & HUB_FLAG_ANSWER;
+	const int r = claim(hub, link, link->end.incarnation, out->m.len, is_answer, 0, &out->slot);
 
 	if (r == -EAGAIN) {
 		const int klass = hub_slot_class_for(&hub->pool.slots, out->m.len);
 
 		hub_slot_announce(&hub->pool.slots, (unsigned)klass);
-		return hub_send_claim(hub, link, link->end.incarnation, out->m.len, 0, &out->slot);
+		return claim(hub, link, link->end.incarnation, out->m.len, is_answer, 0, &out->slot);
 	}
 	if (r) {
 		out->m.aux = r;

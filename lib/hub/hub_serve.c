@@ -393,7 +393,8 @@ static int reply(struct shmhub_request *r, int status, const void *data, struct 
 
 static int reserve(struct shmhub_request *r, size_t size, int timeout_ms, struct shmhub_buf *buf)
 {
-	return shmhub_reserve(r->hub, r->peer, size, timeout_ms, buf);
+	return hub_send_reserve(r->hub, r->link, r->incarnation, size, true,
+				hub_deadline_ns(timeout_ms), buf);
 }
 
 static void grant(struct shmhub_request *r, uint32_t n)

@@ -20,6 +20,12 @@
  * over by a peer gone wild; the loser then holds nothing. No lock, no list: a process killed
  * between any two instructions leaves a word that names who must give the slot back.
  *
+ * Answers. A request keeps its slot until it was answered, and its answer wants a slot too. If
+ * requests could have all of a class, then all of it could be requests whose answers wait for
+ * each other's slots, for ever. So the first slots of a class are for answers only, which need
+ * nobody else's answer to go away, and an answer may exceed the share of its peer by one
+ * (tests/model/answers.pml).
+ *
  * Pages. A store to a hole of a full filesystem is SIGBUS, so the claimer calls fallocate() for
  * what it is going to use and marks it, while it owns the slot. The host believes only its own
  * marks (a peer may scribble over the shared ones); peers use the shared ones, because the
@@ -259,16 +265,19 @@ static bool try_claim(struct hub_slots *s, unsigned klass, uint32_t i, struct hu
 	return true;
 }
 
-static bool claim_hinted(struct hub_slots *s, unsigned klass, struct hub_slot_end end,
-			 struct hub_slot_ref *slot)
+static bool claim_hinted(struct hub_slots *s, unsigned klass, uint32_t first,
+			 struct hub_slot_end end, struct hub_slot_ref *slot)
 {
 	struct hub_slot_class *c = &s->klass[klass];
 	bool found = false;
 
 	if (pthread_mutex_trylock(&c->lock))
 		return false;
-	while (!found && c->hints)
-		found = try_claim(s, klass, c->hint[--c->hints], end, slot);
+	while (!found && c->hints) {
+		const uint32_t i = c->hint[--c->hints];
+
+		found = i >= first && try_claim(s, klass, i, end, slot);
+	}
 	pthread_mutex_unlock(&c->lock);
 	return found;
 }
@@ -311,32 +320,43 @@ static bool grow(struct hub_slots *s, unsigned klass, uint32_t n)
 	return true;
 }
 
-static bool claim_any(struct hub_slots *s, unsigned klass, struct hub_slot_end end,
+/* A slot from `first` on. */
+static bool claim_any(struct hub_slots *s, unsigned klass, uint32_t first, struct hub_slot_end end,
 		      struct hub_slot_ref *slot)
 {
-	if (claim_hinted(s, klass, end, slot))
+	if (claim_hinted(s, klass, first, end, slot))
 		return true;
 	for (;;) {
 		const uint32_t n = hub_slot_published(s, klass);
 		uint32_t from = hub_get32(&hub_map_class(s->map, klass)->hint);
 
-		if (from >= n)
-			from = 0;
+		if (from >= n || from < first)
+			from = first;
 		if (claim_between(s, klass, from, n, end, slot) ||
-		    claim_between(s, klass, 0, from, end, slot))
+		    claim_between(s, klass, first, from, end, slot))
 			return true;
 		if (!grow(s, klass, n))
 			return false;
 	}
 }
 
-int hub_slot_claim(struct hub_slots *s, unsigned klass, uint32_t bytes, struct hub_slot_end end,
-		   struct hub_slot_ref *slot)
+uint32_t hub_slot_share(const struct hub_slots *s, unsigned klass, bool is_answer)
 {
+	const uint32_t max = s->map->klass[klass].max;
+
+	if (HUB_FAULT_IS(no_shares) || max < 2)
+		return max;
+	return max / 2 + is_answer;
+}
+
+int hub_slot_claim(struct hub_slots *s, unsigned klass, uint32_t bytes, struct hub_slot_end end,
+		   bool is_answer, struct hub_slot_ref *slot)
+{
+	const uint32_t first = is_answer || HUB_FAULT_IS(no_shares) ? 0 : s->map->klass[klass].answers;
 	struct hub_class *c = hub_map_class(s->map, klass);
 	struct hub_slot_ref mine;
 
-	if (!claim_any(s, klass, end, &mine)) {
+	if (!claim_any(s, klass, first, end, &mine)) {
 		hub_add_shared(&c->failed, 1);
 		return -EAGAIN;
 	}

@@ -59,15 +59,23 @@ int hub_slot_class_for(const struct hub_slots *s, uint64_t bytes);
 /*
  * hub_slot_claim - take a free slot of exactly this class, growing the class if it may.
  *
- * bytes  how much of it will be used; so much is backed.
- * slot   set on 0; ours until sent or freed.
+ * bytes      how much of it will be used; so much is backed.
+ * is_answer  to a call: it may have the slots that are kept for answers (hub_slot.c), too.
+ * slot       set on 0; ours until sent or freed.
  *
  * Returns 0; -EAGAIN when no slot is free (counted); -ENOSPC when its pages could not be had
  * (counted; nothing is held).
  * Safety: MT-safe; lock-free, save for fallocate() of slots that have no pages.
  */
 int hub_slot_claim(struct hub_slots *s, unsigned klass, uint32_t bytes, struct hub_slot_end end,
-		   struct hub_slot_ref *slot);
+		   bool is_answer, struct hub_slot_ref *slot);
+
+/*
+ * hub_slot_share - how many slots of a class one peer may have under way in one direction: half
+ * of them, so that one that is stopped or hoards leaves the rest to others; an answer may be
+ * one more. Safety: MT-safe, wait-free.
+ */
+uint32_t hub_slot_share(const struct hub_slots *s, unsigned klass, bool is_answer);
 
 /*
  * hub_slot_may_go_up - may a message that fits `klass - 1` be served from `klass`? Not when

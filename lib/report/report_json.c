@@ -248,6 +248,7 @@ static json_t *class_json(const struct state_hub *hub, const struct state_class 
 	set(o, "size", json_integer(k->bytes));
 	set(o, "total", json_integer(k->slots));
 	set(o, "limit", json_integer(k->slots_max));
+	set(o, "answers", json_integer(k->answers));
 	set(o, "free", json_integer(k->count[HUB_SLOT_FREE]));
 	set(o, "allocated", json_integer(k->count[HUB_SLOT_ALLOCATED]));
 	set(o, "in_flight", json_integer(k->count[HUB_SLOT_IN_FLIGHT]));

@@ -511,6 +511,7 @@ static void take_class(struct fill *f, const json_t *rec)
 	class->bytes = feed_u32(rec, "bytes", 0);
 	class->slots = feed_u32(rec, "slots", 0);
 	class->slots_max = feed_u32(rec, "max", class->slots);
+	class->answers = feed_u32(rec, "answers", 0);
 	for (unsigned state = 0; state < HUB_SLOT_STATES; state++)
 		class->count[state] = feed_u32(rec, names_of(&names_slot_state, state), 0);
 	class->bad = feed_u32(rec, "bad", 0);

@@ -680,6 +680,7 @@ static void fill_class(struct filling *f, unsigned i)
 	class->bytes = k.words.bytes;
 	class->slots = k.slots;
 	class->slots_max = k.words.slots_max;
+	class->answers = k.words.slots_answers;
 	memcpy(class->count, k.count, sizeof(class->count));
 	class->bad = k.bad;
 	class->first_bad = k.first_bad;

@@ -105,6 +105,7 @@ struct state_owner { /* slots of a class in the same hands */
 struct state_class {
 	uint32_t index, bytes;   /* slot size */
 	uint32_t slots, slots_max;
+	uint32_t answers;        /* so many of them are for answers only */
 	uint32_t count[HUB_SLOT_STATES];
 	uint32_t bad;            /* words that make no sense */
 	uint32_t first_bad;      /* the first of them, */

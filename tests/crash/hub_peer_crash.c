@@ -147,11 +147,12 @@ TEST(a_peer_killed_while_a_class_grows_leaves_it_usable)
 {
 	struct shmhub_config config;
 	struct plan p = { "slot.grow.backed", 1 };
-	uint8_t data[1000] = { 0 };
+	uint8_t data[3000] = { 0 };
 
 	shmhub_config_init(&config);
 	config.class_count = 1;
-	config.classes[0] = (struct shmhub_class){ 1024, 1, 8 };
+	/* two are for answers, one has our request: the peer's notifications make it grow */
+	config.classes[0] = (struct shmhub_class){ 4096, 3, 8 };
 	struct shmhub *hub = hub_live_create(&config);
 	_Atomic uint64_t notified = 0;
 

@@ -77,7 +77,7 @@ static void work(unsigned peer, unsigned incarnation, uint64_t seed)
 			const unsigned klass = random_next(&seed) % 3;
 
 			h->len = 8 + random_next(&seed) % (mine.klass[klass].bytes - 8);
-			if (hub_slot_claim(&slots, klass, h->len, end, &h->slot) == 0)
+			if (hub_slot_claim(&slots, klass, h->len, end, random_next(&seed) % 2, &h->slot) == 0)
 				fill(&slots, h, &seed);
 			else
 				h->slot.ref = HUB_NO_SLOT;

@@ -2,7 +2,9 @@
 #include "tests/hub_live.h"
 #include "tests/t.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -139,6 +141,11 @@ static bool kept_both(void *arg)
 	return ((struct kept *)arg)->n == 2;
 }
 
+static bool is_cancelled(void *arg)
+{
+	return shmhub_request_is_cancelled(arg);
+}
+
 TEST(deadlines_of_a_peers_calls_end_them_without_any_bell)
 {
 	struct shmhub_config one_handler;
@@ -156,8 +163,8 @@ TEST(deadlines_of_a_peers_calls_end_them_without_any_bell)
 	close(told[1]);
 	T_EQ(read(told[0], &c, 1), 1);
 	hub_live_until(kept_both, &kept, "both handlers have run");
-	for (int i = 0; i < 2; i++) {
-		T_EQ(shmhub_request_is_cancelled(kept.request[i]), 1);
+	for (int i = 0; i < 2; i++) { /* the host's clock may be a little behind the peer's */
+		hub_live_until(is_cancelled, kept.request[i], "its deadline is over");
 		shmhub_request_drop(kept.request[i]);
 	}
 	hub_live_destroy(hub);
@@ -354,8 +361,10 @@ TEST(a_slot_that_is_freed_while_a_peer_goes_to_sleep_for_it_is_claimed_once)
 	const unsigned peer = hub_live_spawn(hub, "meets", meeting_child, NULL);
 	const unsigned other = hub_live_spawn(hub, "other", hub_live_echo, NULL);
 
+	hub_put32(&hub_faults.no_shares, 1); /* not one is left, not even for an answer */
 	T_EQ(shmhub_reserve(hub, peer, 3000, 0, &buf[0]), 0);
 	T_EQ(shmhub_reserve(hub, other, 3000, 0, &buf[1]), 0);
+	hub_put32(&hub_faults.no_shares, 0);
 	T_EQ(shmhub_call_start(hub, peer, LIVE_MAKE, NULL, 0, 20000, 0, &call), 0);
 	T_EQ(read(meeting.announced[0], &byte, 1), 1);
 	shmhub_buf_release(&buf[0]);
@@ -371,6 +380,151 @@ TEST(a_slot_that_is_freed_while_a_peer_goes_to_sleep_for_it_is_claimed_once)
 		close(meeting.announced[i]);
 		close(meeting.freed[i]);
 	}
+}
+
+/* ---- requests that fill a class ------------------------------------------------------------------------- */
+
+enum { ASK = 60 };
+
+static int may_answer[2];
+
+/* Until the test says so all requests keep their slots. */
+static void wait_for_test(void)
+{
+	char byte;
+
+	if (read(may_answer[0], &byte, 1) < 0)
+		_exit(50);
+}
+
+static void answers_late(struct shmhub_request *r, void *arg)
+{
+	(void)arg;
+	wait_for_test();
+	shmhub_reply(r, 0, shmhub_request_data(r), shmhub_request_len(r));
+}
+
+static void host_has_said(void *arg, int result, struct shmhub_msg *reply)
+{
+	(void)reply;
+	shmhub_reply(arg, result, (char[3000]){ 1 }, 3000);
+}
+
+/* Asks the host before it answers; its requests wait for that with their slots. */
+static void asks_first(struct shmhub_request *r, void *arg)
+{
+	wait_for_test();
+	shmhub_request_defer(r);
+	if (shmhub_peer_call_async(arg, ASK, NULL, 0, 20000, 0, host_has_said, r, NULL))
+		_exit(50);
+}
+
+static int late_child(const struct shmhub_peer_config *config, void *arg)
+{
+	struct shmhub_peer *peer = hub_live_attach(config);
+
+	(void)arg;
+	close(may_answer[1]);
+	shmhub_peer_handle(peer, LIVE_ECHO, NULL, answers_late, NULL);
+	shmhub_peer_handle(peer, ASK, NULL, asks_first, peer);
+	return hub_live_run(peer);
+}
+
+static void host_says(struct shmhub_request *r, void *arg)
+{
+	(void)arg;
+	shmhub_reply(r, 0, (char[3000]){ 2 }, 3000);
+}
+
+static bool all_slots_are_free(void *hub)
+{
+	return !hub_live_slots_used(hub);
+}
+
+/* As many requests as get a slot at once, for both peers in turn; all must be answered. */
+static void fill_and_wait(struct shmhub *hub, unsigned method, unsigned least)
+{
+	uint64_t call[8];
+	unsigned n = 0;
+	int refused = 0;
+
+	hub_live_until(all_slots_are_free, hub, "all slots are free");
+	while (n < 8 && !refused) {
+		refused = shmhub_call_start(hub, 1 + n % 2, method, (char[3000]){ 0 }, 3000, 20000,
+					    SHMHUB_NOWAIT, &call[n]);
+		n += !refused;
+	}
+	T_EQ(refused, -EAGAIN);
+	T_OK(n >= least);
+	T_EQ(write(may_answer[1], "abcdefgh", n), n);
+	for (unsigned i = 0; i < n; i++) {
+		struct shmhub_msg reply;
+
+		T_EQ(shmhub_wait(hub, call[i], -1, 0, &reply), 0);
+		T_EQ(reply.status, 0);
+		shmhub_msg_release(&reply);
+	}
+}
+
+TEST(requests_that_fill_a_class_leave_room_for_their_answers)
+{
+	struct shmhub_config config;
+
+	shmhub_config_init(&config);
+	config.class_count = 1;
+	config.classes[0] = (struct shmhub_class){ 4096, 4, 4 };
+	T_EQ(pipe2(may_answer, O_CLOEXEC), 0);
+	struct shmhub *hub = hub_live_create(&config);
+
+	shmhub_handle(hub, ASK, NULL, host_says, NULL);
+	for (int i = 0; i < 2; i++)
+		hub_live_spawn(hub, "late", late_child, NULL);
+	fill_and_wait(hub, LIVE_ECHO, 3);
+	fill_and_wait(hub, ASK, 3);
+	hub_live_destroy(hub);
+	close(may_answer[0]);
+	close(may_answer[1]);
+}
+
+static void *reserve_one(void *arg)
+{
+	struct shmhub_buf *buf = malloc(sizeof(*buf));
+
+	return shmhub_reserve(arg, 1, 3000, 0, buf) ? free(buf), NULL : buf;
+}
+
+TEST(threads_that_claim_at_once_stay_within_the_share_of_a_peer)
+{
+	enum { CLAIMERS = 16 };
+	struct shmhub_config config;
+	pthread_t thread[CLAIMERS];
+	unsigned got = 0;
+
+	shmhub_config_init(&config);
+	config.class_count = 1;
+	config.classes[0] = (struct shmhub_class){ 4096, 16, 16 };
+	struct shmhub *hub = hub_live_create(&config);
+
+	hub_live_spawn(hub, "hoards", hub_live_echo, NULL);
+	for (int round = 0; round < 200; round++) {
+		struct shmhub_buf *buf[CLAIMERS];
+
+		for (int i = 0; i < CLAIMERS; i++)
+			T_EQ(pthread_create(&thread[i], NULL, reserve_one, hub), 0);
+		got = 0;
+		for (int i = 0; i < CLAIMERS; i++) {
+			pthread_join(thread[i], (void **)&buf[i]);
+			got += buf[i] != NULL;
+		}
+		T_OK(got <= 8);
+		for (int i = 0; i < CLAIMERS; i++) {
+			if (buf[i])
+				shmhub_buf_release(buf[i]);
+			free(buf[i]);
+		}
+	}
+	T_EQ(got, 8);
+	hub_live_destroy(hub);
 }
 
 /* ---- both rings full ------------------------------------------------------------------------------------ */

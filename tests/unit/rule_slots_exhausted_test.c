@@ -54,6 +54,25 @@ TEST(a_class_that_nobody_wants_more_of_is_not_exhausted)
 	rule_none(rule_looks(unwanted, 3), "slots-exhausted");
 }
 
+static void kept_for_answers(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	hoarder(st, hub, p, at);
+	hub->klass[0].count[HUB_SLOT_FREE]++;
+	hub->klass[0].slots++;
+	hub->klass[0].slots_max++;
+	hub->klass[0].answers = 1;
+}
+
+TEST(slots_that_are_free_for_answers_only_are_none_for_a_request)
+{
+	struct judge *judge = rule_looks(kept_for_answers, 3);
+	const struct finding *f = rule_only(judge, "slots-exhausted");
+
+	T_HAS(f->sentence, "is free for a request");
+	T_HAS(f->brief, "kept for answers");
+	judge_destroy(judge);
+}
+
 static void may_grow(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
 {
 	hoarder(st, hub, p, at);
