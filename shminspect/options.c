@@ -4,7 +4,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/base/complete.h"
 #include "lib/base/when.h"
+#include "lib/report/report.h"
 
 enum {
 	OPT_EXPLAIN = 1,
@@ -24,6 +26,8 @@ enum {
 	OPT_SYSROOT,
 	OPT_DEBUG_DIR,
 	OPT_NO_SYMBOLS,
+	OPT_COMPLETION,
+	OPT_FINDINGS_PAGE,
 };
 
 static const struct opt table[] = {
@@ -47,7 +51,16 @@ static const struct opt table[] = {
 	{ 0, "debug-dir", "DIR", "Symbols", "separate debug files", OPT_DEBUG_DIR },
 	{ 0, "no-symbols", NULL, "Symbols", "numbers only", OPT_NO_SYMBOLS },
 	{ 0, "explain", "NAME", "Other", "what a finding means (list: all of them)", OPT_EXPLAIN },
+	{ 0, "completion", "SHELL", NULL, NULL, OPT_COMPLETION },
+	{ 0, "findings-page", NULL, NULL, NULL, OPT_FINDINGS_PAGE },
 	{ 0, NULL, NULL, NULL, NULL, 0 },
+};
+
+static char finding_names[2048]; /* filled when a completion is made */
+static const struct opt_values values[] = {
+	{ "FORM", "text json" },
+	{ "NAME", finding_names },
+	{ NULL, NULL },
 };
 
 const struct opt_page options_page = {
@@ -59,6 +72,8 @@ const struct opt_page options_page = {
 		"  shminspect --json feeds/ | jq .verdict   for scripts\n"
 		"  shminspect --explain missed-wakeup       what that means, and how to fix it\n",
 	.options = table,
+	.operands = COMPLETE_HUB,
+	.values = values,
 };
 
 /* The word's place in a list ending in NULL; what was wrong goes to err. */
@@ -114,6 +129,20 @@ static int set_time(uint64_t *us, const char *option, const char *text, struct e
 			  (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000, us, err);
 }
 
+static int put_completion(const char *shell, struct err *err)
+{
+	const struct opt_page *page = &options_page;
+	size_t n, used = 0;
+	const struct rule *const *rules = rules_all(&n);
+
+	for (size_t i = 0; i < n && used < sizeof(finding_names); i++)
+		used += (size_t)snprintf(finding_names + used, sizeof(finding_names) - used, "%s ",
+					 rules[i]->name);
+	const int r = complete_write(stdout, shell, &page, 1, err);
+
+	return r ? r : 1;
+}
+
 static int set_option(struct options *o, int id, const char *arg, struct err *err)
 {
 	switch (id) {
@@ -127,6 +156,11 @@ static int set_option(struct options *o, int id, const char *arg, struct err *er
 		return set_color(o, arg, err);
 	case OPT_FAIL_ON:
 		return set_fail_on(o, arg, err);
+	case OPT_COMPLETION:
+		return put_completion(arg, err);
+	case OPT_FINDINGS_PAGE:
+		report_findings_page(stdout);
+		return 1;
 	case OPT_JSON:
 		o->format = FORMAT_JSON;
 		break;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/base/complete.h"
 #include "lib/base/units.h"
 #include "lib/base/when.h"
 #include "lib/proc/proc_target.h"
@@ -39,9 +40,15 @@ static const struct opt table[] = {
 	{ 'R', "read-only", NULL, "Safety", "nothing that perturbs: blocked threads are only read",
 	  'R' },
 	{ 0, "passive", NULL, "Safety", "the same as --read-only", 'R' },
+	{ 0, "completion", "SHELL", NULL, NULL, 'c' },
 	{ 0, "script", "KEYS", NULL, NULL, 'S' },
 	{ 0, "script-size", "COLSxROWS", NULL, NULL, 'Z' },
 	{ 0, NULL, NULL, NULL, NULL, 0 },
+};
+
+static const struct opt_values values[] = {
+	{ "KEY", "id name pid state beat recv send rate calls slots rss" },
+	{ NULL, NULL },
 };
 
 const struct opt_page options_page = {
@@ -52,6 +59,8 @@ const struct opt_page options_page = {
 		    "  shmtop -b -n 1 demo.hub        one frame as text, for a ticket\n"
 		    "  shmtop -r feeds/ -t 14:00      what was seen since two o'clock\n",
 	.options = table,
+	.operands = COMPLETE_HUB,
+	.values = values,
 };
 
 static int wrong(struct err *err, const char *option, const char *value, const char *expected)
@@ -145,6 +154,14 @@ static int set_span(uint64_t *us, const char *what, const char *text, struct err
 	return r;
 }
 
+static int put_completion(const char *shell, struct err *err)
+{
+	const struct opt_page *page = &options_page;
+	const int r = complete_write(stdout, shell, &page, 1, err);
+
+	return r ? r : 1;
+}
+
 static int set_option(struct options *o, int id, const char *arg, struct err *err)
 {
 	switch (id) {
@@ -169,6 +186,8 @@ static int set_option(struct options *o, int id, const char *arg, struct err *er
 		return set_color(o, arg, err);
 	case 'x':
 		return set_fail_on(o, arg, err);
+	case 'c':
+		return put_completion(arg, err);
 	case 'Z':
 		return set_script_size(o, arg, err);
 	case 'r':

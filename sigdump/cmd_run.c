@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/as/as_signal.h"
+#include "lib/base/complete.h"
 #include "lib/base/library.h"
 #include "lib/base/units.h"
 #include "sigdump/cmd.h"
@@ -22,6 +23,8 @@ static const struct opt options[] = {
 	{ 0, NULL, NULL, NULL, NULL, 0 },
 };
 
+static const struct opt_values values[] = { { "SIG", "USR1 USR2 RTMIN+3 off" }, { NULL, NULL } };
+
 const struct opt_page cmd_run_page = {
 	.tool = "sigdump run",
 	.does = "start a program with libsigdump.so, by becoming it",
@@ -30,6 +33,8 @@ const struct opt_page cmd_run_page = {
 		    "  sigdump run --feed /srv/feeds -- redis-server\n"
 		    "  sigdump run --signal RTMIN+3 -- node app.js   (node uses SIGUSR1 itself)\n",
 	.options = options,
+	.operands = COMPLETE_COMMAND,
+	.values = values,
 };
 
 static int set_signal(const char *name, struct err *err)

@@ -24,7 +24,7 @@ static const struct opt options[] = {
 	{ 'H', "hub", "PATH", "Target", "the host of a hub and all its peers", OPT_HUB },
 	{ 'a', "all", NULL, "Target", "all processes that have the library", OPT_ALL },
 	{ 0, "timeout", "DUR", "Time", "how long to wait for answers (default 5 s)", OPT_TIMEOUT },
-	{ 'f', "format", "FORMAT", "Output", "text, json, or ndjson: the records of the feeds", OPT_FORMAT },
+	{ 'f', "format", "FORM", "Output", "text, json, or ndjson: the records of the feeds", OPT_FORMAT },
 	{ 'j', "json", NULL, "Output", "the same as --format json", OPT_JSON },
 	{ 'o', "output", "FILE", "Output", "write there; an existing file needs --force", OPT_OUTPUT },
 	{ 0, "force", NULL, "Output", "replace an existing file", OPT_FORCE },
@@ -41,6 +41,8 @@ static const struct opt options[] = {
 	{ 0, NULL, NULL, NULL, NULL, 0 },
 };
 
+static const struct opt_values values[] = { { "FORM", "text json ndjson" }, { NULL, NULL } };
+
 const struct opt_page cmd_dump_page = {
 	.tool = "sigdump dump",
 	.does = "ask processes for a dump, wait for it, print it",
@@ -49,6 +51,7 @@ const struct opt_page cmd_dump_page = {
 		    "  sigdump dump -H /dev/shm/app.hub    the host of a hub and all its peers, as one\n"
 		    "  sigdump dump -p nginx --read-only   touch nothing, not even threads that run\n",
 	.options = options,
+	.values = values,
 };
 
 static int add_pid(struct dump_options *o, pid_t pid, struct err *err)

@@ -3,10 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/complete.h"
 #include "lib/base/outfile.h"
 #include "sigdump/cmd.h"
 
-static const struct opt no_options[] = { { 0, NULL, NULL, NULL, NULL, 0 } };
+enum { OPT_COMPLETION = 1 };
+
+static const struct opt options[] = {
+	{ 0, "completion", "SHELL", NULL, NULL, OPT_COMPLETION },
+	{ 0, NULL, NULL, NULL, NULL, 0 },
+};
 
 static const struct opt_page page = {
 	.tool = "sigdump",
@@ -18,7 +24,7 @@ static const struct opt_page page = {
 	.examples = "  sigdump run -- ./server -p 80     start a program with the library\n"
 		    "  sigdump dump -p 4112              what is each of its threads doing?\n"
 		    "  sigdump dump -H /dev/shm/app.hub  the same for a host and all its peers\n",
-	.options = no_options,
+	.options = options,
 };
 
 static const struct {
@@ -60,6 +66,17 @@ bool cmd_common(int id, const struct opt_page *p, const struct err *err, int *co
 	}
 }
 
+static int put_completion(const char *shell)
+{
+	const struct opt_page *pages[] = { &page, &cmd_run_page, &cmd_dump_page, &cmd_list_page,
+					   &cmd_status_page };
+	struct err err;
+
+	if (complete_write(stdout, shell, pages, sizeof(pages) / sizeof(*pages), &err))
+		return cmd_fail(&err, CMD_USAGE);
+	return CMD_DONE;
+}
+
 static int without_command(int argc, char **argv)
 {
 	struct opt_walk w;
@@ -68,8 +85,11 @@ static int without_command(int argc, char **argv)
 
 	opt_begin(&w, &page, argc, argv);
 	w.stop_early = 1;
-	if (cmd_common(opt_next(&w, &err), &page, &err, &code))
+	const int id = opt_next(&w, &err);
+	if (cmd_common(id, &page, &err, &code))
 		return code;
+	if (id == OPT_COMPLETION)
+		return put_completion(w.arg);
 	err_set(&err, -EINVAL, "no command given");
 	err_next(&err, "one of run, dump, list, status; `sigdump --help` explains them");
 	return cmd_fail(&err, CMD_USAGE);

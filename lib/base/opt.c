@@ -11,6 +11,11 @@ static const struct opt common[] = {
 	{ 0, NULL, NULL, NULL, NULL, 0 },
 };
 
+const struct opt *opt_common(void)
+{
+	return common;
+}
+
 void opt_begin(struct opt_walk *w, const struct opt_page *page, int argc, char **argv)
 {
 	*w = (struct opt_walk){ .page = page, .argc = argc, .argv = argv, .next = 1 };

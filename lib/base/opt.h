@@ -24,12 +24,18 @@ struct opt {
 	int id;             /* what opt_next() returns */
 };
 
+struct opt_values { /* what the argument with this placeholder can be, as complete.h says it */
+	const char *arg, *words;
+};
+
 struct opt_page {
 	const char *tool;     /* "shmtop" */
 	const char *does;     /* line 1 of --help */
 	const char *usage;    /* after the tool's name; '\n' starts another form */
 	const char *examples; /* three, a line each, "COMMAND   what it does" */
 	const struct opt *options;
+	const char *operands;            /* for completions: a kind of value; NULL: none */
+	const struct opt_values *values; /* for completions; NULL, or ends with a NULL */
 };
 
 struct opt_walk {
@@ -65,6 +71,9 @@ void opt_begin(struct opt_walk *w, const struct opt_page *page, int argc, char *
  * Safety: one-owner.
  */
 int opt_next(struct opt_walk *w, struct err *err);
+
+/* opt_common - what every tool has beside its own table. Safety: MT-safe. */
+const struct opt *opt_common(void);
 
 /* opt_help - the --help text; short_form stops after 20 lines. Safety: one-owner. */
 void opt_help(FILE *out, const struct opt_page *page, int short_form);
