@@ -58,4 +58,7 @@ json_t *report_finding_json(const struct report *r, const struct finding *f);
  */
 void report_explain(const struct paper *p, const struct rule *rule);
 
+/* report_findings_page - all of them as the manual page shmscope-findings(7). Safety: one-owner. */
+void report_findings_page(FILE *out);
+
 #endif

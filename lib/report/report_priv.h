@@ -13,6 +13,11 @@ const char *report_clock(char buf[REPORT_TIME], const struct state *st, uint64_t
 /* RFC 3339 with milliseconds and zone; NULL when not known. */
 const char *report_rfc3339(char buf[REPORT_TIME], const struct state *st, uint64_t us);
 
+/* What --explain and the manual page say of a rule: how long it must hold; from where it is seen. */
+enum { REPORT_SEEN_IN = 128 };
+const char *report_dwell(char buf[UNITS_TEXT], const struct rule *rule);
+const char *report_seen_in(char buf[REPORT_SEEN_IN], const struct rule *rule);
+
 /* "8.4 s" since `us` at the state's moment; "-" when not known. */
 const char *report_age(char buf[UNITS_TEXT], uint64_t now_us, uint64_t us);
 

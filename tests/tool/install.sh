@@ -34,7 +34,9 @@ if command -v c++ >/dev/null; then
 	printf '#include <shmhub.h>\n#include <sigdump.h>\nint main() { return sigdump_name("x") == 0; }\n' >"$TMPDIR/x.cc"
 	c++ -Wall -Wextra -Werror -I"$TMPDIR/root/usr/include" -c -o "$TMPDIR/x.o" "$TMPDIR/x.cc" || fail "the headers are no C++"
 fi
-for page in man1/sigdump.1 man1/shmtop.1 man1/shminspect.1 man5/feed.5; do
-	[ -f "$TMPDIR/root/usr/share/man/$page" ] || fail "$page is not installed"
+for file in man/man1/sigdump.1 man/man1/shmtop.1 man/man1/shminspect.1 man/man5/feed.5 \
+	man/man7/shmscope-findings.7 bash-completion/completions/sigdump zsh/site-functions/_shmtop \
+	fish/vendor_completions.d/shminspect.fish; do
+	[ -s "$TMPDIR/root/usr/share/$file" ] || fail "$file is not installed"
 done
 rm -rf "${TMPDIR:?}"/*
