@@ -103,10 +103,8 @@ static int explain(const struct options *o, struct err *err)
 				o->explain, nearest->name);
 		else
 			err_set(err, -EINVAL, "--explain: no finding \"%s\"", o->explain);
-		err_next(err, "one of these:");
-		usage(err);
-		list_rules(stderr);
-		return EXIT_USAGE;
+		err_next(err, "`shminspect --explain list` names them all");
+		return usage(err);
 	}
 	struct paper p = { .out = open_memstream(&text, &len) };
 

@@ -74,10 +74,14 @@ const struct rule *rules_nearest(const char *name)
 
 	for (size_t i = 0; i < RULES; i++) {
 		const size_t same = likeness(name, rules[i]->name);
+		const size_t len = strlen(name), rule_len = strlen(rules[i]->name);
 		/* what is left over on either side counts against it */
-		const size_t score = 4 * same * same / (strlen(name) + strlen(rules[i]->name) + 1);
+		const size_t score = 4 * same * same / (len + rule_len + 1);
+		/* a word out of it, or a slip of the fingers; else a guess misleads */
+		const bool is_like = (len >= 4 && strstr(rules[i]->name, name)) ||
+				     same * 4 >= 3 * (len > rule_len ? len : rule_len);
 
-		if (same * 2 > strlen(name) && score > best_score) {
+		if (is_like && score > best_score) {
 			best_score = score;
 			best = rules[i];
 		}

@@ -72,5 +72,6 @@ TEST(a_wrong_name_finds_the_nearest_right_one)
 	T_STR(rules_nearest("slot-leaked")->name, "slots-leaked");
 	T_STR(rules_nearest("peerdead")->name, "peer-dead");
 	T_OK(!rules_nearest("zzz"));
+	T_OK(!rules_nearest("nonsense"));
 	T_OK(!rules_nearest(""));
 }
