@@ -118,10 +118,11 @@ static void report(const struct scene_end *end, const struct stuck *s, struct ca
 	c->where.slot = slot ? (int64_t)slot->index : -1;
 	c->sentence =
 		text(out,
-		     "%s from %s to %s is in flight for {held}, and no descriptor refers to it",
+		     "%s from %s to %s %s been in flight for {held}, and no descriptor refers to it",
 		     s->n == 1 ? text(out, "slot%s", which)
 			       : text(out, "slot%s and %u more", which, s->n - 1),
-		     who_short(out, &end->producer), who(out, &end->consumer));
+		     who_short(out, &end->producer), who(out, &end->consumer),
+		     s->n == 1 ? "has" : "have");
 	c->also = text(out, "%s on the way to %s never arrived", units_bytes(bytes, s->bytes),
 		       who_short(out, &end->consumer));
 	c->brief = text(out, "%s in flight, no descriptor", plural(out, s->n, "slot", "slots"));

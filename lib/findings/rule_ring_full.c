@@ -45,7 +45,7 @@ static void describe(struct candidates *out, const struct scene_end *end, uint64
 								    : "";
 
 	c->sentence = text(out,
-			   "the ring from %s to %s is full for {held}: a message waits %s in it",
+			   "the ring from %s to %s has been full for {held}: a message waits %s in it",
 			   who_short(out, &end->producer), who(out, &end->consumer),
 			   span(out, age_us));
 	c->also = text(out, "the ring to %s is full", who_short(out, &end->consumer));

@@ -17,7 +17,7 @@ TEST(a_slot_in_flight_without_a_descriptor_is_confirmed_after_ten_seconds)
 	T_EQ(f->where.class_bytes, 16384);
 	T_EQ(f->where.slot, 0);
 	T_HAS(f->sentence,
-	      "slot 16K#0 and 1 more from hostd to search (peer 3, pid 4003) is in flight for "
+	      "slot 16K#0 and 1 more from hostd to search (peer 3, pid 4003) have been in flight for "
 	      "13 s, and no descriptor refers to it");
 	judge_destroy(judge);
 }

@@ -21,7 +21,7 @@ TEST(a_ring_that_stays_full_while_it_moves_is_confirmed)
 
 	T_EQ(f->where.peer, 3);
 	T_STR(f->where.ring, "recv");
-	T_HAS(f->sentence, "the ring from hostd to search (peer 3, pid 4003) is full for");
+	T_HAS(f->sentence, "the ring from hostd to search (peer 3, pid 4003) has been full for");
 	T_HAS(f->evidence_text,
 	      "246 of 256 cells used, oldest message 3.0 s old, waited for space 90 times, "
 	      "producer waits for space");
