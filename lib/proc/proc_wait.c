@@ -349,6 +349,14 @@ static int look_at_fd(pid_t pid, int number, struct proc_wait *wait)
 	return 0;
 }
 
+static int read_name(pid_t pid, char *name, size_t room)
+{
+	const ssize_t n = proc_read(pid, "comm", name, room, NULL);
+
+	name[n < 0 ? 0 : strcspn(name, "\n")] = '\0';
+	return n < 0 ? (int)n : 0;
+}
+
 static int look_at_lock(pid_t pid, struct proc_wait *wait)
 {
 	char path[64];
@@ -363,12 +371,46 @@ static int look_at_lock(pid_t pid, struct proc_wait *wait)
 	if (holder < 0)
 		return holder;
 	wait->holder = holder;
+	if (!holder)
+		return 0;
+	/* who took the lock may have ended, and left the open file to a child */
+	const int code = read_name(holder, wait->holder_name, sizeof(wait->holder_name));
+	wait->holder_ended = code == -ESRCH;
+	return code;
+}
+
+/* "4120 (sleep)": the child that is waited for, or those that there are. */
+static int look_at_child(pid_t pid, struct proc_wait *wait)
+{
+	char path[64], list[256], name[PROC_WAIT_NAME];
+	int child = wait->child, others = 0;
+
+	if (!child) {
+		snprintf(path, sizeof(path), "task/%d/children", (int)pid);
+		const ssize_t n = proc_read(pid, path, list, sizeof(list), NULL);
+
+		if (n < 0)
+			return (int)n;
+		if (sscanf(list, "%d", &child) != 1)
+			return -ENOENT;
+		for (const char *p = strchr(list, ' '); p && p[1]; p = strchr(p + 1, ' '))
+			others++;
+	}
+	const int code = read_name(child, name, sizeof(name));
+	if (code)
+		return code;
+	snprintf(wait->object, sizeof(wait->object), "pid %d (%s)", child, name);
+	if (others)
+		snprintf(wait->object + strlen(wait->object),
+			 sizeof(wait->object) - strlen(wait->object), " and %d more", others);
 	return 0;
 }
 
 static int look_at_kind(pid_t pid, struct proc_wait *wait)
 {
 	switch (wait->kind) {
+	case PROC_WAIT_CHILD:
+		return look_at_child(pid, wait);
 	case PROC_WAIT_POLL:
 		if (wait->nr == SYS_select || wait->nr == SYS_pselect6)
 			return look_at_fdset(pid, wait);
@@ -489,6 +531,20 @@ static void put_object(struct out *out, const struct proc_wait *wait, const char
 		put(out, "%s fd %d", verb, wait->fd);
 	if (wait->holder)
 		put(out, " held by pid %d", (int)wait->holder);
+	if (wait->holder && wait->holder_ended)
+		put(out, ", which has ended and left it to who has that file open");
+	else if (wait->holder && wait->holder_name[0])
+		put(out, " (%s)", wait->holder_name);
+}
+
+static void put_child(struct out *out, const struct proc_wait *wait, const char *verb)
+{
+	if (!wait->child)
+		put(out, "%s a child%s%s", verb, wait->object[0] ? ": " : "", wait->object);
+	else if (wait->object[0])
+		put(out, "%s %s", verb, wait->object);
+	else
+		put(out, "%s pid %d", verb, (int)wait->child);
 }
 
 char *proc_wait_text(const struct proc_wait *wait, char *buf, size_t room)
@@ -510,8 +566,7 @@ char *proc_wait_text(const struct proc_wait *wait, char *buf, size_t room)
 	else if (wait->kind == PROC_WAIT_POLL)
 		put_poll(&out, wait, row->verb);
 	else if (wait->kind == PROC_WAIT_CHILD)
-		wait->child ? put(&out, "%s pid %d", row->verb, (int)wait->child)
-			    : put(&out, "%s a child", row->verb);
+		put_child(&out, wait, row->verb);
 	else if (wait->fd >= 0)
 		put_object(&out, wait, row->verb);
 	else

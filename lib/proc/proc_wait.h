@@ -6,9 +6,10 @@
  * the fd is, who holds the lock, where it connects to); proc_wait_text() says it in a phrase:
  *
  *	epoll_wait on fd 7, no timeout          read from pipe:[1234] (fd 5)
- *	futex 0x55d0c0a8                        flock on /tmp/x (fd 3) held by pid 123
+ *	futex 0x55d0c0a8                        flock on /tmp/x (fd 3) held by pid 123 (sh)
  *	poll on fd 5 (socket:[77]), timeout 1.0 s
  *	connect to 127.0.0.1:80 (fd 4)          nanosleep 10.0 s
+ *	wait4 for a child: pid 4120 (sleep)
  *
  * A thread that runs has no system call: the phrase for it is the caller's.
  */
@@ -46,7 +47,7 @@ enum proc_wait_clock {
 	PROC_CLOCK_UNKNOWN   /* told by memory that was not read (yet) */
 };
 
-enum { PROC_WAIT_FDS = 8, PROC_WAIT_OBJECT = 256 };
+enum { PROC_WAIT_FDS = 8, PROC_WAIT_OBJECT = 256, PROC_WAIT_NAME = 20 };
 
 struct proc_wait {
 	long nr;
@@ -62,9 +63,11 @@ struct proc_wait {
 	uint64_t clock_addr;         /* where timeout_ns is to be read, while UNKNOWN */
 	pid_t child;
 	/* what proc_wait_look() adds; a reader of feeds may fill these in itself */
-	char object[PROC_WAIT_OBJECT]; /* what fd is, or the address; "" unknown */
+	char object[PROC_WAIT_OBJECT]; /* what fd is, the address, the child; "" unknown */
 	uint64_t inode;              /* of that file, pipe or socket; 0 unknown */
 	pid_t holder;                /* of the file lock; 0 unknown */
+	char holder_name[PROC_WAIT_NAME]; /* "" unknown */
+	bool holder_ended;           /* it took the lock; others that have its open file keep it */
 	int fds[PROC_WAIT_FDS];      /* poll, select (for reading): the first ones waited for */
 	unsigned n_fds;              /* how many there are in all; 0: not read */
 };

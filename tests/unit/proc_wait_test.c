@@ -271,7 +271,7 @@ TEST(a_flock_names_the_file_and_its_holder)
 	start(block_in_flock, path);
 	const char *got = phrase(SYS_flock, &wait);
 	unlink(path);
-	snprintf(want, sizeof(want), "flock on %s (fd %d) held by pid %d", path, fd + 1,
+	snprintf(want, sizeof(want), "flock on %s (fd %d) held by pid %d (proc_wait_test)", path, fd + 1,
 		 (int)getpid());
 	T_STR(got, want);
 }
@@ -296,7 +296,7 @@ TEST(a_record_lock_names_its_holder_too)
 	start(block_in_fcntl, &fd);
 	const char *got = phrase(SYS_fcntl, &wait);
 	unlink(path);
-	snprintf(want, sizeof(want), "fcntl lock on %s (fd %d) held by pid %d", path, fd,
+	snprintf(want, sizeof(want), "fcntl lock on %s (fd %d) held by pid %d (proc_wait_test)", path, fd,
 		 (int)getpid());
 	T_STR(got, want);
 }
