@@ -10,6 +10,7 @@
 #include "lib/report/report.h"
 #include "lib/state/source.h"
 #include "lib/state/symbolize.h"
+#include "sigdump/living.h"
 
 enum { COLUMNS = 100 };
 
@@ -82,14 +83,15 @@ static struct paper paper_for(FILE *out, const struct dump_options *o)
 }
 
 /* All states of the feeds go before the judge; the last one is what is shown. */
-static int read_states(struct source *src, struct judge *judge, struct state *last, struct err *err)
+static int read_states(struct source *src, struct judge *judge, uint64_t family, struct state *last,
+		       struct err *err)
 {
 	struct state st;
 	int more;
 
 	state_init(last);
 	while ((more = source_next(src, &st, err)) == 1) {
-		if (judge_look(judge, &st))
+		if (living_look(&st, family) || judge_look(judge, &st))
 			more = err_set(err, -ENOMEM, "out of memory");
 		state_fini(last);
 		*last = st;
@@ -156,7 +158,7 @@ static int judge_and_print(FILE *out, struct source *src, struct sym_cache *cach
 
 	if (!judge)
 		return err_set(err, -ENOMEM, "out of memory");
-	int code = read_states(src, judge, &last, err);
+	int code = read_states(src, judge, family, &last, err);
 	if (!code && name_frames(&last, cache, o))
 		code = err_set(err, -ENOMEM, "out of memory");
 	if (!code)

@@ -124,12 +124,11 @@ static void put_threads(const struct paper *p, const struct dump_stack *s)
 		paper_put(p, "..\"%s\"", last->name);
 }
 
-static const char *state_word(const struct dump_stack *s)
-{
-	return s->doing == THREAD_BLOCKED   ? "blocked"
-	       : s->doing == THREAD_RUNNING ? "running"
-					    : "idle";
-}
+static const char *const doing_words[] = {
+	[THREAD_BLOCKED] = "blocked",
+	[THREAD_RUNNING] = "running",
+	[THREAD_IDLE] = "idle",
+};
 
 static void put_stack(const struct paper *p, const struct dump *d, const struct dump_stack *s,
 		      unsigned number)
@@ -140,7 +139,7 @@ static void put_stack(const struct paper *p, const struct dump *d, const struct 
 	paper_ink(p, INK_BOLD, "S%-2u", number);
 	paper_put(p, " %zu thread%s  ", s->n, s->n == 1 ? " " : "s");
 	put_threads(p, s);
-	paper_put(p, "   %s", state_word(s));
+	paper_put(p, "   %s", doing_words[s->doing]);
 	if (s->blocked_us)
 		paper_put(p, " %s", units_span(age, s->blocked_us * 1000));
 	if (s->doing != THREAD_RUNNING && t->wait_text)
@@ -210,21 +209,73 @@ static bool is_worth_telling(const struct finding *g)
 	       (g->state == FINDING_SUSPECTED && g->held_us >= g->rule->dwell_us / 2);
 }
 
-static void put_findings(const struct paper *p, const struct dump *d)
+/* Returns how many there are. */
+static size_t put_findings(const struct paper *p, const struct dump *d)
 {
 	const struct findings *f = d->r->findings;
+	size_t told = 0;
 
 	for (size_t i = 0; f && i < f->n; i++) {
 		const struct finding *g = f->list[i];
 
 		if (!is_worth_telling(g) || !concerns(d, g))
 			continue;
+		told++;
 		paper_ink(p, report_ink(g), "%s", report_mark(g));
 		paper_put(p, " %s (%s)\n", g->rule->name, finding_state_name(g->state));
 		paper_label(p, 2, "", 5, INK_PLAIN, g->sentence);
 		for (size_t k = 0; k < FINDING_NEXT && g->next[k]; k++)
 			paper_label(p, 5, k ? "" : "next", 11, INK_PLAIN, g->next[k]);
 	}
+	return told;
+}
+
+static bool is_c_library(const struct state_frame *f)
+{
+	return f->module && (strncmp(f->module, "libc.so", 7) == 0 || strncmp(f->module, "ld-linux", 8) == 0);
+}
+
+/* The function that a running thread is in: the program's own, not what it calls in the C library. */
+static const char *place_of(const struct state_stack *s)
+{
+	for (size_t i = 0; i < s->frames; i++)
+		if (s->frame[i].function && !is_c_library(&s->frame[i]))
+			return s->frame[i].function;
+	return s->frames && s->frame[0].function ? s->frame[0].function : "code without a name";
+}
+
+/* Without a finding, what is everybody about? One sentence, led by the stack to look at first. */
+static void put_summary(const struct paper *p, const struct dump *d)
+{
+	size_t n[THREAD_IDLE + 1] = { 0 }, at = 0;
+	char text[640];
+	int used = 0;
+
+	for (size_t i = 0; i < d->stacks; i++)
+		n[d->stack[i].doing] += d->stack[i].n;
+	if (!d->stacks)
+		return;
+	/* nobody blocked: who runs; nobody runs: the first thread */
+	while (!n[THREAD_BLOCKED] && !n[THREAD_RUNNING] && at + 1 < d->stacks &&
+	       d->stack[at].thread[0]->tid != d->process->pid)
+		at++;
+	const struct dump_stack *s = &d->stack[at];
+	const struct state_thread *t = s->thread[0];
+	const size_t rest = n[s->doing] - s->n;
+
+	used = snprintf(text, sizeof(text), "no finding; %zu thread%s %s in %s (S%zu)", s->n,
+			s->n == 1 ? "" : "s", doing_words[s->doing],
+			s->doing == THREAD_RUNNING || !t->wait_text ? place_of(&d->r->st->stack[s->index])
+								    : t->wait_text,
+			at + 1);
+	for (enum thread_doing k = THREAD_BLOCKED; k <= THREAD_IDLE && used < (int)sizeof(text); k++) {
+		const size_t more = k == s->doing ? rest : n[k];
+
+		if (more || (k == THREAD_RUNNING && k != s->doing))
+			used += snprintf(text + used, sizeof(text) - (size_t)used, ", %zu%s %s", more,
+					 k == s->doing ? " more" : "", doing_words[k]);
+	}
+	paper_label(p, 0, "SUMMARY", REPORT_COLUMN, INK_PLAIN, text);
 }
 
 static void put_ring(const struct paper *p, const struct state_peer *peer, int dir, const char *of)
@@ -328,7 +379,8 @@ void report_dump(const struct paper *p, const struct report *r, const struct sta
 	count_threads(&d);
 	if (group_threads(&d) == 0) {
 		put_title(p, &d);
-		put_findings(p, &d);
+		if (!put_findings(p, &d))
+			put_summary(p, &d);
 		put_stacks(p, &d);
 		if (d.peer)
 			put_peer_rings(p, d.peer);

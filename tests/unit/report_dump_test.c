@@ -108,3 +108,47 @@ TEST(a_dump_of_the_host_shows_the_rings_that_are_not_empty)
 		    "          7 rings empty\n");
 	free(text);
 }
+
+/* Threads of one process, each with a stack of its own. */
+static char *summary_of(const char *const doing[], size_t n)
+{
+	const char *const sorts[] = { "memcpy", "sort_loop", NULL };
+	struct state *st = build_state(0);
+	struct state_process *p = state_add_process(st);
+
+	p->pid = 4200;
+	p->name = "tool";
+	for (size_t i = 0; i < n; i++) {
+		const char *const own[] = { sorts[0], doing[i], sorts[1], NULL };
+		const int stack = build_stack(st, own);
+		struct state_thread *t = state_add_thread(st, p);
+
+		t->tid = 4200 + (int)i;
+		t->stack = stack;
+		t->state = doing[i][0] == 'r' ? 'R' : 'S';
+		t->captured = "peek";
+		t->wait = doing[i][0] == 'b' ? STATE_WAIT_READ : doing[i][0] == 'i' ? STATE_WAIT_POLL : STATE_WAIT_NONE;
+		t->wait_text = doing[i][0] == 'b' ? "recv from tcp 10.0.0.5:443 (fd 4)"
+			       : doing[i][0] == 'i' ? "epoll_wait on fd 3, no timeout" : NULL;
+	}
+	state_join(st);
+	return dump_of(st, 4200);
+}
+
+TEST(without_a_finding_one_sentence_says_what_everybody_is_about)
+{
+	const char *const mixed[] = { "idle", "idle_too", "blocked", "running" };
+	const char *const runs[] = { "idle", "running" };
+	const char *const idle[] = { "idle" };
+	char *text = summary_of(mixed, 4);
+
+	T_HAS(text, "\nSUMMARY   no finding; 1 thread blocked in recv from tcp 10.0.0.5:443 (fd 4) (S1), 1 "
+		    "running, 2 idle\nSTACKS");
+	free(text);
+	text = summary_of(runs, 2);
+	T_HAS(text, "\nSUMMARY   no finding; 1 thread running in running (S1), 1 idle\nSTACKS");
+	free(text);
+	text = summary_of(idle, 1);
+	T_HAS(text, "\nSUMMARY   no finding; 1 thread idle in epoll_wait on fd 3, no timeout (S1), 0 running\nSTACKS");
+	free(text);
+}

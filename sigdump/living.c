@@ -1,0 +1,66 @@
+#include "sigdump/living.h"
+
+#include <string.h>
+
+#include "lib/proc/proc_fd.h"
+#include "lib/proc/proc_net.h"
+#include "lib/proc/proc_stat.h"
+#include "lib/proc/proc_wait.h"
+#include "lib/state/lock.h"
+#include "lib/state/wait.h"
+
+/* The same call with the same arguments, as far as they have a meaning. */
+static bool is_still(const struct state_thread *t, const struct proc_wait *now)
+{
+	struct proc_wait then;
+
+	proc_wait_decode(t->sys, t->arg, &then);
+	return then.nr == now->nr && then.fd == now->fd && then.addr == now->addr &&
+	       then.child == now->child;
+}
+
+static int look_at_thread(struct state *st, const struct state_process *p, struct state_thread *t)
+{
+	struct proc_wait now;
+
+	/* what sleeps on a word is told better, by its lock; who runs does not wait */
+	if (t->own || t->sys < 0 || !t->wait_text || (t->lock && t->lock->word))
+		return 0;
+	if (proc_wait_read(p->pid, t->tid, &now, NULL) || !is_still(t, &now))
+		return 0;
+	if (strncmp(now.object, "socket:[", 8) == 0)
+		proc_net_tcp(p->pid, now.inode, now.object, sizeof(now.object), NULL);
+	wait_set(st, t, &now);
+	if (now.kind != PROC_WAIT_FLOCK || t->lock)
+		return 0;
+	return lock_take_file(st, t, now.object[0] ? now.object : NULL, now.holder, st->now_us);
+}
+
+static void look_at_gauges(struct state_process *p)
+{
+	unsigned kinds[PROC_FD_KINDS];
+	struct proc_stat stat;
+
+	if (p->rss_bytes < 0 && proc_stat(p->pid, &stat, NULL) == 0)
+		p->rss_bytes = (int64_t)stat.rss_bytes;
+	if (p->fds < 0) {
+		p->fds = proc_fd_count(p->pid, kinds, NULL);
+		p->fds = p->fds < 0 ? -1 : p->fds;
+	}
+}
+
+int living_look(struct state *st, uint64_t family)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < st->processes; i++) {
+		struct state_process *p = &st->process[i];
+
+		if (p->family != family || !proc_is_same(p->pid, p->start))
+			continue;
+		look_at_gauges(p);
+		for (size_t k = 0; !code && k < p->threads; k++)
+			code = look_at_thread(st, p, &p->thread[k]);
+	}
+	return code;
+}
