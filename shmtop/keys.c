@@ -66,7 +66,7 @@ static const struct key table[] = {
 
 	{ { 'x' }, ACT_EXPLAIN, EVERYWHERE, "Safe", "x", "explain the selected finding",
 	  "x:explain", 10 },
-	{ { 'd' }, ACT_DUMP, EVERYWHERE, "Safe", "d", "how to dump the process", "d:dump",
+	{ { 'd' }, ACT_DUMP, EVERYWHERE, "Safe", "d", "dump the process (asks)", "d:dump",
 	  3 },
 	{ { 'w' }, ACT_WRITE, EVERYWHERE, "Safe", "w",
 	  "screen and evidence to a file", "w:write", 8 },

@@ -100,53 +100,75 @@ static void add_explanation(struct page *p, const struct finding *f)
 		add(p, 3, STYLE_PLAIN, f->next[i]);
 }
 
-/* ---- how to dump ------------------------------------------------------------------------- */
+/* ---- the question before a dump ----------------------------------------------------------- */
 
-static void add_threads_note(struct page *p, const struct state_process *process)
+static bool has_ended(const struct top_row *r)
 {
-	unsigned running = 0;
+	return r->status == TOP_DEAD || r->status == TOP_GONE;
+}
+
+bool overlay_may_dump(const struct ui *ui)
+{
+	const struct top_row *r = ui->view.chosen;
+
+	return r && r->pid > 0 && !has_ended(r) && !ui->session->is_replay && !ui->read_only;
+}
+
+/* "9 threads: 8 blocked ones are only read, 1 running one is interrupted ..." */
+static void add_what_it_does(struct page *p, const struct state_process *process)
+{
+	size_t running = 0, n = process ? process->threads : 0;
 	char text[200];
 
-	if (!process || !process->threads)
-		return;
-	for (size_t i = 0; i < process->threads; i++)
+	for (size_t i = 0; i < n; i++)
 		running += process->thread[i].state == 'R';
-	snprintf(text, sizeof(text),
-		 "%zu thread%s: %zu blocked, which are only read%s.", process->threads,
-		 process->threads == 1 ? "" : "s", process->threads - running,
-		 running ? "; running ones are interrupted for some microseconds" : "");
-	add(p, 1, STYLE_PLAIN, text);
+	if (!n)
+		add(p, 1, STYLE_PLAIN, "Blocked threads are only read, running ones are interrupted for "
+				       "some microseconds.");
+	else if (!running)
+		add(p, 1, STYLE_PLAIN, n == 1 ? "1 thread: it is blocked and only read."
+					      : "All of its threads are blocked and only read.");
+	else {
+		snprintf(text, sizeof(text), "%zu thread%s: %zu blocked %s only read, %zu running %s "
+			 "interrupted for some microseconds.", n, n == 1 ? "" : "s", n - running,
+			 n - running == 1 ? "one is" : "ones are", running, running == 1 ? "one is" : "ones are");
+		add(p, 1, STYLE_PLAIN, text);
+	}
+	if (process && !process->library)
+		add(p, 1, STYLE_PLAIN,
+		    "The library is not loaded in it: it is looked at from outside, no signal is sent.");
+}
+
+static const char *why_no_dump(const struct ui *ui)
+{
+	if (has_ended(ui->view.chosen))
+		return "It has ended: there is nothing left to dump. What it last did stands in its feed.";
+	if (ui->session->is_replay)
+		return "This is a replay: what is shown here is past. A dump is of a process that lives.";
+	return "shmtop runs with --read-only: nothing may be perturbed. This only reads what is "
+	       "blocked, from another terminal:";
 }
 
 static void add_dump(struct page *p, const struct ui *ui)
 {
 	const struct top_row *r = ui->view.chosen;
+	const bool may = overlay_may_dump(ui);
 	char text[300];
 
-	snprintf(text, sizeof(text), "DUMP %s (%d)", r->name, r->pid);
+	snprintf(text, sizeof(text), "DUMP %s (%d)%s", r->name, r->pid, may ? "?   y/N" : "");
 	canvas_text(&p->canvas, 0, 0, STYLE_TITLE, text);
 	p->rows = 2;
-	if (r->status == TOP_DEAD || r->status == TOP_GONE) {
-		add(p, 1, STYLE_PLAIN,
-		    "It has ended: there is nothing left to dump. What it last did stands in its feed.");
-		return;
-	}
-	if (ui->read_only) {
-		add(p, 1, STYLE_PLAIN, "shmtop runs with --read-only: nothing may be perturbed. "
-				       "This only reads what is blocked:");
-		snprintf(text, sizeof(text), "sigdump dump --read-only -p %d", r->pid);
+	if (!may) {
+		add(p, 1, STYLE_PLAIN, why_no_dump(ui));
+		if (has_ended(r) || ui->session->is_replay)
+			return;
 	} else {
-		add(p, 1, STYLE_PLAIN, "shmtop itself changes nothing in any process. This dumps it, "
-				       "from another terminal:");
-		snprintf(text, sizeof(text), "sigdump dump -p %d", r->pid);
+		add_what_it_does(p, r->process);
+		add(p, 1, STYLE_PLAIN, "The text goes to a file; its path is said. This is what y does:");
 	}
 	add_blank(p);
+	snprintf(text, sizeof(text), "sigdump dump %s-p %d", may ? "" : "--read-only ", r->pid);
 	add(p, 3, STYLE_KEY, text);
-	add_blank(p);
-	add_threads_note(p, r->process);
-	if (r->process && !r->process->library)
-		add(p, 1, STYLE_PLAIN,
-		    "The library is not loaded in it: it is looked at from outside, no signal is sent.");
 }
 
 /* ---- sort menu --------------------------------------------------------------------------- */

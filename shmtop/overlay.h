@@ -1,6 +1,6 @@
 /*
- * overlay - what is read over a screen: help, the explanation of a finding, how to dump, the
- * sort menu. Each is a text that may be longer than the screen.
+ * overlay - what is read over a screen: help, the explanation of a finding, the
+ * question before a dump, the sort menu. Each is a text that may be longer than the screen.
  */
 #ifndef SHMSCOPE_SHMTOP_OVERLAY_H
 #define SHMSCOPE_SHMTOP_OVERLAY_H
@@ -12,5 +12,9 @@ enum { OVERLAY_LINES = 200 }; /* the longest text there is */
 /* overlay_draw - ui->overlay on the first `rows` rows; corrects ui->overlay_first.
  * Safety: one-owner. */
 void overlay_draw(struct ui *ui, struct canvas *c, int rows);
+
+/* overlay_may_dump - whether the selected process can be dumped from here: it lives, this is no
+ * replay, and nothing forbids it. Safety: one-owner. */
+bool overlay_may_dump(const struct ui *ui);
 
 #endif

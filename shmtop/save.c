@@ -55,7 +55,7 @@ void save_write(struct ui *ui, FILE *out)
 }
 
 /* The first free name in a directory: NAME.txt, NAME-2.txt, ... */
-static int create_file(const char *dir, char *path, size_t room)
+static int create_file(const char *dir, const char *name, char *path, size_t room)
 {
 	const time_t now = time(NULL);
 	char when[40];
@@ -65,9 +65,9 @@ static int create_file(const char *dir, char *path, size_t room)
 	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", &tm);
 	for (int i = 1; i < 100; i++) {
 		if (i == 1)
-			snprintf(path, room, "%s/shmtop-%s.txt", dir, when);
+			snprintf(path, room, "%s/%s-%s.txt", dir, name, when);
 		else
-			snprintf(path, room, "%s/shmtop-%s-%d.txt", dir, when, i);
+			snprintf(path, room, "%s/%s-%s-%d.txt", dir, name, when, i);
 		const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 				    0600);
 		if (fd >= 0 || errno != EEXIST)
@@ -76,19 +76,27 @@ static int create_file(const char *dir, char *path, size_t room)
 	return -1;
 }
 
-void save_screen(struct ui *ui)
+int save_create(const char *name, char *path, size_t room)
 {
-	char here[PATH_MAX], path[PATH_MAX + 64];
+	char here[PATH_MAX];
 	const char *home = getenv("HOME");
 	int fd = -1;
 
 	if (getcwd(here, sizeof(here)))
-		fd = create_file(here, path, sizeof(path));
+		fd = create_file(here, name, path, room);
 	if (fd < 0 && home)
-		fd = create_file(home, path, sizeof(path));
+		fd = create_file(home, name, path, room);
+	return fd < 0 ? -errno : fd;
+}
+
+void save_screen(struct ui *ui)
+{
+	char path[PATH_MAX + 64];
+	const int fd = save_create("shmtop", path, sizeof(path));
 	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!out) {
-		ui_say(ui, "cannot write here, nor in the home directory: %s", strerror(errno));
+		ui_say(ui, "cannot write here, nor in the home directory: %s",
+		       strerror(fd < 0 ? -fd : errno));
 		if (fd >= 0)
 			close(fd);
 		return;

@@ -15,6 +15,12 @@
  */
 void save_screen(struct ui *ui);
 
+/*
+ * save_create - a new file NAME-DATE-TIME.txt in the working directory, else in the home directory.
+ * path   set.  Returns its descriptor, or a negative errno. Safety: MT-safe.
+ */
+int save_create(const char *name, char *path, size_t room);
+
 /* save_write - the same text to a stream. Safety: one-owner. */
 void save_write(struct ui *ui, FILE *out);
 

@@ -13,6 +13,7 @@
 #include "lib/base/outfile.h"
 #include "shmtop/batch.h"
 #include "shmtop/conf.h"
+#include "shmtop/dumping.h"
 #include "shmtop/options.h"
 #include "shmtop/screen.h"
 #include "shmtop/script.h"
@@ -265,7 +266,7 @@ static void click(struct ui *ui, const struct screen_event *event)
 	canvas_fini(&c);
 }
 
-static void read_keys(struct ui *ui)
+static void read_keys(struct ui *ui, struct dumping *dumping)
 {
 	struct screen_event event;
 
@@ -282,6 +283,8 @@ static void read_keys(struct ui *ui)
 			screen_mouse(ui->mouse);
 		if (ui->wants_save)
 			save_look(ui);
+		if (ui->wants_dump)
+			dumping_start(dumping, ui);
 	}
 }
 
@@ -302,6 +305,7 @@ static int take_sample(struct ui *ui, struct pace *pace, struct err *err)
 static int loop(struct ui *ui, const struct options *o, struct err *err)
 {
 	struct pace pace = { .next_us = clock_us(CLOCK_MONOTONIC) };
+	struct dumping dumping = { .child = 0 };
 	uint64_t samples = 0;
 
 	while (!ui->is_over && !screen_signal()) {
@@ -319,7 +323,8 @@ static int loop(struct ui *ui, const struct options *o, struct err *err)
 			return err_set(err, -ENOMEM, "screen: no memory");
 		const uint64_t then_us = clock_us(CLOCK_MONOTONIC);
 		screen_wait(pace.next_us > then_us ? (int)((pace.next_us - then_us) / 1000) + 1 : 0);
-		read_keys(ui);
+		read_keys(ui, &dumping);
+		dumping_poll(&dumping, ui);
 	}
 	return 0;
 }

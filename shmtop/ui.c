@@ -716,6 +716,12 @@ static void overlay_key(struct ui *ui, int key)
 		ui->overlay = OVERLAY_NONE;
 		return;
 	}
+	if (ui->overlay == OVERLAY_DUMP) { /* no is the default: any other key */
+		if ((key == 'y' || key == 'Y') && overlay_may_dump(ui))
+			ui->wants_dump = ui->view.chosen->pid;
+		ui->overlay = OVERLAY_NONE;
+		return;
+	}
 	if (key == '/' || key == K_F3) {
 		begin_prompt(ui, PROMPT_SEARCH);
 		return;

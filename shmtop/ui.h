@@ -53,6 +53,7 @@ struct ui {
 	bool mouse;
 	bool read_only;
 	bool wants_save;                /* W in the help screen */
+	int32_t wants_dump;             /* y to the question of d: this process; 0 none */
 	bool is_over;                   /* q */
 };
 

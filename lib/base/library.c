@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,8 +15,7 @@ static bool is_there(char *path, size_t room, const char *dir, const char *below
 	return n > 0 && (size_t)n < room && access(path, R_OK) == 0;
 }
 
-/* The directory of the running program, without the last slash. */
-static bool own_directory(char *dir, size_t room)
+bool library_own_directory(char *dir, size_t room)
 {
 	const ssize_t n = readlink("/proc/self/exe", dir, room - 1);
 
@@ -35,7 +33,7 @@ static bool is_beside(char *path, size_t room)
 {
 	char dir[PATH_MAX], real[PATH_MAX];
 
-	if (!own_directory(dir, sizeof(dir)) ||
+	if (!library_own_directory(dir, sizeof(dir)) ||
 	    (!is_there(path, room, dir, "/../lib") &&
 	     !is_there(path, room, dir, "/../lib/x86_64-linux-gnu")))
 		return false;

@@ -4,6 +4,7 @@
 #ifndef SHMSCOPE_BASE_LIBRARY_H
 #define SHMSCOPE_BASE_LIBRARY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/base/err.h"
@@ -19,5 +20,11 @@
  * Safety: MT-safe, as long as nobody changes the environment.
  */
 int library_find(char *path, size_t room, struct err *err);
+
+/*
+ * library_own_directory - where the running program lies, without the last slash: its library and
+ * the other tools lie beside it. Returns false when that cannot be told. Safety: MT-safe.
+ */
+bool library_own_directory(char *dir, size_t room);
 
 #endif

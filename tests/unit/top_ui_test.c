@@ -210,14 +210,33 @@ TEST(the_help_is_searched_and_offers_to_save)
 	top_test_end(t);
 }
 
-TEST(dumps_are_explained_never_done)
+TEST(a_dump_is_made_after_a_yes_and_after_nothing_else)
 {
 	struct top_test *t = top_test_trouble(24, 80);
 
-	T_HAS(top_test_screen(t, "d"), "\n   sigdump dump -p 4003\n");
+	T_HAS(top_test_screen(t, "d"), "DUMP search (4003)?   y/N\n");
+	for (const char *no = "nN qxd "; *no; no++) {
+		const char keys[] = { *no, 'd', '\0' };
+
+		top_test_keys(t, keys);
+		T_EQ(t->ui.wants_dump, 0);
+		T_OK(!t->ui.is_over);
+	}
+	top_test_keys(t, "<Enter>");
+	T_EQ(t->ui.wants_dump, 0);
+	T_EQ(t->ui.overlay, OVERLAY_NONE);
+	top_test_keys(t, "dy");
+	T_EQ(t->ui.wants_dump, 4003);
+	T_EQ(t->ui.overlay, OVERLAY_NONE);
+	t->ui.wants_dump = 0;
 	t->ui.read_only = true;
-	T_HAS(top_test_screen(t, "<Esc>d"), "\n   sigdump dump --read-only -p 4003\n");
-	T_HAS(top_test_screen(t, "<Esc>jd"), "It has ended: there is nothing left to dump.");
+	T_HAS(top_test_screen(t, "d"), "\n   sigdump dump --read-only -p 4003\n");
+	top_test_keys(t, "y");
+	T_EQ(t->ui.wants_dump, 0);
+	t->ui.read_only = false;
+	T_HAS(top_test_screen(t, "jd"), "It has ended: there is nothing left to dump.");
+	top_test_keys(t, "y");
+	T_EQ(t->ui.wants_dump, 0);
 	top_test_end(t);
 }
 
