@@ -116,8 +116,8 @@ static void inspect(const char *path)
 {
 	struct tool_run t = tool_run("shminspect --json --no-symbols '%s' >'%s.json'; s=$?;"
 				     " jq -r .verdict '%s.json' >&2; jq -r '.findings[] | select(.name !="
-				     " \"peer-dead\") | .name + \": \" + .sentence' '%s.json'; exit $s",
-				     path, path, path, path);
+				     " \"peer-dead\") | .name + \": \" + .sentence' '%s.json'; rm '%s.json';"
+				     " exit $s", path, path, path, path, path);
 
 	if ((t.status != 0 && t.status != 1) || strlen(t.err) < 10)
 		T_FAIL("shminspect ends with %d: %s", t.status, t.err);
