@@ -21,6 +21,8 @@ enum {
 	STEPS = 48,
 	CALL_MS = 20,
 	BACK_MS = 40000, /* a lost announcement is found by the second tick; machines are slow */
+	LOOKS = 20000,   /* at what must come true */
+	CALLS = 100,     /* of 500 ms, for an answer */
 	LEFT_ALONE = 16, /* one input in so many is not followed by kills */
 };
 
@@ -345,12 +347,13 @@ static void take_step(const struct step *s)
 
 /* ---- what must be true again ---------------------------------------------------------------- */
 
-static bool within(bool (*cond)(unsigned arg), unsigned arg)
+/* Time alone proves nothing where others take the processor: we must have looked often, too. */
+static bool within(bool (*cond)(unsigned arg), unsigned arg, unsigned looks)
 {
 	const uint64_t end = hub_now_ns() + BACK_MS * UINT64_C(1000000);
 
-	while (!cond(arg)) {
-		if (hub_now_ns() > end)
+	for (unsigned n = 0; !cond(arg); n++) {
+		if (n > looks && hub_now_ns() > end)
 			return false;
 		usleep(200);
 	}
@@ -412,10 +415,10 @@ static bool is_open(unsigned peer)
 static void replace_all(void)
 {
 	for (unsigned peer = 1; peer <= PEERS; peer++) {
-		within(is_open, peer);
+		within(is_open, peer, LOOKS);
 		const unsigned was = peer << 16 | (incarnation_of(peer) & 0xffff);
 
-		if (!within(is_later, was))
+		if (!within(is_later, was, LOOKS))
 			fuzz_found("peer %u was killed and did not come back: life %d, role %#x", peer,
 				   hub->link[peer].life, hub_get32(&hub->link[peer].role));
 	}
@@ -424,11 +427,11 @@ static void replace_all(void)
 static void check(void)
 {
 	for (unsigned peer = 1; peer <= PEERS; peer++)
-		if (!within(answers, peer))
+		if (!within(answers, peer, CALLS))
 			fuzz_found("peer %u does not answer: life %d, state %#x, role %#x, hung up %u", peer,
 				   hub->link[peer].life, hub_get32(&hub->link[peer].state),
 				   hub_get32(&hub->link[peer].role), hub_get32(&hub->link[peer].hung_up));
-	if (!within(nothing_is_pending, 0))
+	if (!within(nothing_is_pending, 0, LOOKS))
 		fuzz_found("calls are left pending: %u in the table, %d with fn", hub_get32(&hub->pending),
 			   running);
 }
@@ -451,7 +454,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		check();
 	replace_all();
 	check();
-	if (!within(all_slots_are_free, 0))
+	if (!within(all_slots_are_free, 0, LOOKS))
 		fuzz_found("slot %u.%u is not free although every peer of that time is gone: state %u,"
 			   " direction %u, peer %u, incarnation %u (now %u and %u), the host's %u",
 			   left.klass, left.i, HUB_SLOT_STATE(left.word), HUB_SLOT_DIRECTION(left.word),
