@@ -40,12 +40,12 @@ const char *shmhub_version(void)
 static pthread_mutex_t hubs_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct shmhub *hubs;
 
-static void before_fork(void)
+void hub_fork_hold(void)
 {
 	pthread_mutex_lock(&hubs_lock);
 }
 
-static void in_parent(void)
+void hub_fork_release(void)
 {
 	pthread_mutex_unlock(&hubs_lock);
 }
@@ -76,7 +76,7 @@ static void in_child(void)
 
 static void watch_forks(void)
 {
-	pthread_atfork(before_fork, in_parent, in_child);
+	pthread_atfork(hub_fork_hold, hub_fork_release, in_child);
 }
 
 static void remember(struct shmhub *hub)

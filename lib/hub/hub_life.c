@@ -442,6 +442,27 @@ static void open_link(struct shmhub *hub, struct hub_link *link)
 
 /* ---- birth --------------------------------------------------------------------------------- */
 
+/*
+ * The doorbell, and our end of the link with it. No fork() between the two: a child would keep the
+ * host's end open without knowing, and hide our death from this peer.
+ */
+static int make_ends(struct shmhub *hub, struct hub_link *link, const struct hub_spawn *spawn,
+		     int *host_bell, int *peer_bell)
+{
+	hub_fork_hold();
+	const int r = hub_bell_pair(host_bell, peer_bell);
+
+	HUB_STEP("life.birth.bells");
+	if (!r) {
+		hub_put32(&link->used, 1);
+		pthread_mutex_lock(&link->send);
+		open_end(hub, link, link->id, spawn, *host_bell, *peer_bell);
+		pthread_mutex_unlock(&link->send);
+	}
+	hub_fork_release();
+	return r;
+}
+
 static int give_birth(struct shmhub *hub, struct hub_link *link, struct err *err)
 {
 	const unsigned peer = link->id;
@@ -454,12 +475,8 @@ static int give_birth(struct shmhub *hub, struct hub_link *link, struct err *err
 	if (r)
 		return err_set(err, r, "%s: no room for the rings of peer %u (%s): %s", hub->path, peer,
 			       spawn->name, strerror(-r));
-	if ((r = hub_bell_pair(&host_bell, &peer_bell)))
+	if ((r = make_ends(hub, link, spawn, &host_bell, &peer_bell)))
 		return err_set(err, r, "peer %u (%s): no doorbell: %s", peer, spawn->name, strerror(-r));
-	hub_put32(&link->used, 1);
-	pthread_mutex_lock(&link->send);
-	open_end(hub, link, peer, spawn, host_bell, peer_bell);
-	pthread_mutex_unlock(&link->send);
 	set_state(link, HUB_PEER_STARTING);
 	HUB_STEP("life.birth.before");
 	r = make_process(hub, link, spawn, host_bell, peer_bell, &pid, &pidfd);

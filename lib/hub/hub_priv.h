@@ -17,7 +17,7 @@
  * Order of locks: link->role, then link->send, then link->lock; hub->work_lock and
  * hub->life_lock are taken last, alone. A pending call's lock bit is a leaf.
  *
- * fork(): a child inherits nothing. Its copies of the hub's descriptors are closed by an atfork
+ * fork(): a child inherits nothing (hub_fork_hold() sees to doorbells that are being made). Its copies of the hub's descriptors are closed by an atfork
  * handler, the mapping is not inherited (MADV_DONTFORK); public functions then say -ESTALE.
  *
  * Ordering.
@@ -464,6 +464,11 @@ void hub_life_punch_soon(struct shmhub *hub);
 
 /* hub_host_set_spin - how long ends may spin, by the number of living peers. */
 void hub_host_set_spin(struct shmhub *hub, unsigned live);
+
+/* hub_fork_hold / hub_fork_release - no fork() of this process between the two: what descriptors
+ * are made there would be inherited by a child that does not know of them. */
+void hub_fork_hold(void);
+void hub_fork_release(void);
 
 /* hub_error - copy a sentence to the application's storage; returns r. */
 int hub_error(struct shmhub_error *out, int r, const struct err *err);

@@ -121,6 +121,7 @@ TEST(a_host_killed_at_any_step_leaves_no_peer_and_no_obstacle)
 		const char *label;
 		int times;
 	} at[] = {
+		{ "life.birth.bells", 1 },     { "life.birth.bells", 2 },
 		{ "life.birth.before", 1 },    { "life.birth.before", 2 },
 		{ "call.start.noted", 1 },     { "call.start.noted", 20 },
 		{ "ring.publish.before", 9 },  { "ring.publish.after", 9 },

@@ -556,3 +556,64 @@ int main(int argc, char **argv)
 			return program(argc, argv);
 	return t_run(argc, argv);
 }
+
+/* ---- a fork at the wrong moment -------------------------------------------------------------------- */
+
+static _Atomic uint32_t bells_are_made, has_forked;
+
+static int sockets_open(void)
+{
+	struct stat st;
+	int n = 0;
+
+	for (int fd = 3; fd < 256; fd++)
+		n += fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+	return n;
+}
+
+/* Gives the other thread time to fork; when it may not, that time passes. */
+static void between(const char *step)
+{
+	const uint64_t end = hub_now_ns() + 200000000;
+
+	if (strcmp(step, "life.birth.bells") != 0)
+		return;
+	bells_are_made = 1;
+	hub_futex_wake(&bells_are_made, 1);
+	while (!has_forked && hub_now_ns() < end)
+		hub_futex_wait(&has_forked, 0, end);
+}
+
+static void *fork_then(void *arg)
+{
+	int status;
+
+	while (!bells_are_made)
+		hub_futex_wait(&bells_are_made, 0, HUB_FOREVER);
+	const pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(sockets_open());
+	has_forked = 1;
+	hub_futex_wake(&has_forked, 1);
+	waitpid(pid, &status, 0);
+	*(int *)arg = WEXITSTATUS(status);
+	return NULL;
+}
+
+TEST(a_fork_while_a_doorbell_is_being_made_does_not_keep_the_hosts_end)
+{
+	hub_faults.step = between;
+	struct shmhub *hub = hub_live_create(NULL);
+	const int before = sockets_open();
+	pthread_t thread;
+	int in_child = -1;
+
+	T_EQ(pthread_create(&thread, NULL, fork_then, &in_child), 0);
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+
+	pthread_join(thread, NULL);
+	T_OK(in_child <= before + 1); /* the peer's end may be there: it keeps nobody from dying */
+	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, NULL, 0, 10000, NULL), 0);
+	hub_live_destroy(hub);
+}
