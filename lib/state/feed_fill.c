@@ -679,6 +679,20 @@ static int add_child(struct state *st, const struct feed_stream *s, const struct
 	return 0;
 }
 
+/* It wrote nothing this time: what its own feed told earlier is not its state now. */
+static void update_child(struct state_process *p, const struct feed_dump *d, char letter)
+{
+	if (!p->carried || !strchr("TtXZ", letter))
+		return;
+	p->carried = false;
+	p->seen_us = d->mono_us;
+	p->family = d->family;
+	p->state = letter;
+	p->alive = strchr("XZ", letter) ? STATE_NO : STATE_YES;
+	p->threads = 0;
+	p->all_threads = false;
+}
+
 int feed_fill_children(struct state *st, const struct feed_stream *s, const struct feed_dump *d)
 {
 	for (size_t i = 0; i < d->n; i++) {
@@ -688,9 +702,15 @@ int feed_fill_children(struct state *st, const struct feed_stream *s, const stru
 		const char *name = feed_text(rec, "name");
 		const int32_t pid = (int32_t)feed_u32(rec, "pid", 0);
 
-		if (!feed_is_type(rec, "child") || pid <= 0 ||
-		    state_find_process(st, pid, feed_u64(rec, "start", 0)))
+		if (!feed_is_type(rec, "child") || pid <= 0)
 			continue;
+		struct state_process *known = state_find_process(st, pid, feed_u64(rec, "start", 0));
+
+		if (known) {
+			if (letter && letter[0])
+				update_child(known, d, letter[0]);
+			continue;
+		}
 		if (letter && letter[0] && add_child(st, s, d, rec, letter[0]))
 			return -ENOMEM;
 		if (!feed_is(rec, "told"))

@@ -184,6 +184,24 @@ static bool is_of_family(const struct feed_dump *d, const struct feed_dump *firs
 			      d->mono_us - first->mono_us < FAMILY_SPAN_US);
 }
 
+/* A process that was stopped when its family was asked answers when it goes on: that is another
+ * moment, in which it is not stopped any more. */
+static void leave_out_stopped(struct feed_set *set, const struct feed_dump *teller)
+{
+	for (size_t k = 0; k < teller->n; k++) {
+		const json_t *rec = teller->rec[k];
+		const char *letter = feed_is_type(rec, "child") ? feed_text(rec, "state") : NULL;
+
+		if (!letter || (*letter != 'T' && *letter != 't'))
+			continue;
+		for (size_t i = 0; i < set->n; i++)
+			if (set->in_group[i] && &set->stream[i]->next != teller &&
+			    feed_stream_pid(set->stream[i]) == (int32_t)feed_u32(rec, "pid", 0) &&
+			    set->stream[i]->next.mono_us > teller->mono_us)
+				set->in_group[i] = false;
+	}
+}
+
 /* Chooses the dumps that are told next; they become `last` of their streams. 1, 0 or -errno. */
 static int begin_group(struct feed_set *set, struct err *err)
 {
@@ -195,6 +213,9 @@ static int begin_group(struct feed_set *set, struct err *err)
 	set->looks = 1;
 	for (size_t i = 0; i < set->n; i++)
 		set->in_group[i] = is_of_family(&set->stream[i]->next, first);
+	for (size_t i = 0; i < set->n; i++)
+		if (set->in_group[i])
+			leave_out_stopped(set, &set->stream[i]->next);
 	for (size_t i = 0; i < set->n; i++) {
 		if (!set->in_group[i])
 			continue;

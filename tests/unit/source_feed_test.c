@@ -660,3 +660,51 @@ TEST(the_address_of_a_connect_is_told_in_words)
 	source_close(src);
 	feed_build_clean();
 }
+
+static void put_host_of_stopped(struct feed_build *b, int d, uint64_t family, uint64_t at,
+				const char *letter)
+{
+	feed_build_dump(b, d, family, at);
+	for (int look = 1; look <= 2; look++) {
+		feed_build_look(b, d, look, at + (uint64_t)look);
+		feed_build_hub(b, d, look, "host", 0);
+		feed_build_peer(b, d, look, 3, "search", 4112, 77);
+		feed_build_ring(b, d, look, 3, "recv", 5, 5, 0);
+	}
+	feed_build_line(b, "{'v':1,'t':'child','d':%d,'pid':4112,'start':77,'name':'search',"
+			   "'state':'%s','told':true,'reason':null}",
+			d, letter);
+	feed_build_done(b, d, at + 10);
+}
+
+TEST(a_process_that_was_stopped_when_it_was_asked_is_told_as_that_and_its_answer_later)
+{
+	struct feed_build b;
+
+	feed_build_begin(&b, "hostd", 4101, 70);
+	put_host_of_stopped(&b, 1, 0x71, 2000000, "S");
+	put_host_of_stopped(&b, 2, 0x72, 10000000, "T");
+	feed_build_end(&b);
+	feed_build_begin(&b, "search", 4112, 77);
+	put_search_dump(&b, 1, 0x71, 2000000, 0);
+	put_search_dump(&b, 2, 0x72, 13000000, 0);
+	feed_build_end(&b);
+	struct source *src = opened();
+
+	for (int i = 0; i < 6; i++) {
+		static const char states[] = "SSTTSS";
+		static const uint64_t moments[] = { 2000001, 2000002, 10000001, 10000002, 13000001,
+						    13000002 };
+		struct state st = next(src);
+		const struct state_process *p = state_find_process(&st, 4112, 77);
+
+		T_EQ(st.now_us, moments[i]);
+		T_EQ(p->state, states[i]);
+		T_EQ(p->carried, false);
+		T_EQ(state_find_peer(&st.hub[0], 3)->stopped, states[i] == 'T');
+		state_fini(&st);
+	}
+	no_more(src);
+	source_close(src);
+	feed_build_clean();
+}
