@@ -163,7 +163,10 @@ iceoryx_inc := $(patsubst %/iceoryx_binding_c/publisher.h,%,\
 $(O)/tests/bench/ipc_iceoryx.o: ALL_CPPFLAGS += $(if $(iceoryx_inc),-isystem $(iceoryx_inc))
 $(bench_objs) $(patsubst $(B)/bench/%,$(O)/tests/bench/%.o,$(bench_bins)): ALL_CFLAGS += -O3
 
-$(B)/bench/%: $(O)/tests/bench/%.o $(bench_objs) $(B)/lib/libshmscope.a
+# NAME_bench is made of its own NAME_*.c and of what all benches share.
+bench_parts = $(call objs,tests/bench/bench.c $(filter-out %_bench.c,$(wildcard tests/bench/$(1)_*.c)))
+.SECONDEXPANSION:
+$(B)/bench/%_bench: $(O)/tests/bench/%_bench.o $$(call bench_parts,$$*) $(B)/lib/libshmscope.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TOOL_LIBS) $(BENCH_LIBS)
 
