@@ -363,6 +363,22 @@ static void random_trouble(struct state *st, struct state_hub *hub, uint64_t dic
 		case 11:
 			build_handler(st, p, 1, age + 4);
 			break;
+		case 12: /* its handler calls the host, whose handler calls it */
+			build_handler(st, p, 5, age);
+			build_call(st, hub, 0, id, 700 + id, age)->for_call = 800 + id;
+			hub->call[hub->calls - 1].for_peer = (uint16_t)id;
+			build_call(st, hub, id, id, 800 + id, age);
+			break;
+		case 13:
+			build_call(st, hub, 0, id, 900 + id, age);
+			p->calls_pending = hub->calls_max / 4;
+			break;
+		case 14:
+			build_waiting(st, p, HUB_RECV, 246, age);
+			p->ring[HUB_RECV].take_us = build_ago(st->now_us, 0.02);
+			p->ring[HUB_RECV].full_waits = 9;
+			p->host_flag |= HUB_ASLEEP_SPACE;
+			break;
 		default:
 			break;
 		}
@@ -453,6 +469,16 @@ static void shift_all(struct state *st)
 		shift(&h->call[i].started_us);
 }
 
+static bool found[JUDGE_RULES]; /* by the order of rules_all(): confirmed as a cause, ever */
+
+static void note_found(const struct judge *judge)
+{
+	const struct findings *f = judge_findings(judge);
+
+	for (size_t i = 0; i < f->n; i++)
+		found[f->list[i]->rank] |= f->list[i]->state == FINDING_CONFIRMED;
+}
+
 static char *words_of(uint64_t dice, enum change change, bool as_file)
 {
 	struct judge *judge = judge_create(NULL);
@@ -472,6 +498,7 @@ static char *words_of(uint64_t dice, enum change change, bool as_file)
 	}
 	char *words = all_words(judge);
 
+	note_found(judge);
 	judge_destroy(judge);
 	return words;
 }
@@ -524,6 +551,30 @@ TEST(healthy_peers_beside_change_nothing)
 TEST(the_same_states_give_the_same_findings)
 {
 	compare(AS_IS);
+}
+
+/* Of threads and locks alone, or of files that end too soon: their tests have them. */
+static bool needs_a_hub(const struct rule *rule)
+{
+	static const char *const other[] = { "deadlock", "owner-dead", "stale-wait", "feed-gap",
+					     "input-partial", "symbols-missing" };
+
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+		if (strcmp(rule->name, other[i]) == 0)
+			return false;
+	return true;
+}
+
+TEST(these_properties_were_tried_on_every_rule)
+{
+	size_t n;
+	const struct rule *const *rules = rules_all(&n);
+
+	memset(found, 0, sizeof(found));
+	compare(AS_IS);
+	for (size_t i = 0; i < n; i++)
+		if (needs_a_hub(rules[i]) && !found[i])
+			T_FAIL("no trouble of these led to %s", rules[i]->name);
 }
 
 /* ---- speed: printed, not asserted ----------------------------------------------------------- */
