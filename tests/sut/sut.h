@@ -31,6 +31,7 @@ enum {
 	SUT_PEERS_MAX = 1024,
 	SUT_THREADS_DEFAULT = 8,
 	SUT_THREADS_MAX = 256,
+	SUT_CROWD_MAX = 1000,
 	SUT_FAULTS_MAX = 16,
 	SUT_NAME = 48,
 };
@@ -53,7 +54,7 @@ enum sut_method {
 struct sut_config {
 	char self[4096];         /* this program's file, to execute it again */
 	const char *hub, *feed;
-	unsigned peers, host_threads;
+	unsigned peers, host_threads, crowd;
 	uint64_t seconds_ns;     /* 0: until SIGTERM */
 	uint64_t inject_after_ns;
 	uint64_t restart_every_ns; /* 0: never */

@@ -439,7 +439,9 @@ static int run(struct sut_host *host, struct err *err)
 	const uint64_t until_ns = c->seconds_ns ? ready_ns + c->seconds_ns : UINT64_MAX;
 	fprintf(stderr, "hubdemo: note: seed %ju\n", (uintmax_t)c->seed);
 	printf("ready host=%d hub=%s\n", (int)getpid(), c->hub);
-	if (!c->idle)
+	if (c->crowd)
+		r = sut_crowd_start(host, err);
+	if (!r && !c->idle)
 		r = sut_traffic_start(host, err);
 	if (!r && c->faults && !sut_pause(host, (unsigned)(c->inject_after_ns / 1000000)))
 		for (size_t i = 0; i < c->faults && !r; i++)

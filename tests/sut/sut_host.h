@@ -99,6 +99,11 @@ bool sut_traffic_join(struct sut_host *host, unsigned seconds);
 /* sut_serve - the handlers for what peers ask of the host. */
 int sut_serve(struct sut_host *host, struct err *err);
 
+/* ---- a healthy crowd (sut_crowd.c) ------------------------------------------------------- */
+
+/* sut_crowd_start - config->crowd threads begin; they end with the process. */
+int sut_crowd_start(struct sut_host *host, struct err *err);
+
 /* ---- for the faults (sut_host.c) -------------------------------------------------------- */
 
 /* sut_pause - sleep, or be told to stop. Returns true when it is time to stop. */

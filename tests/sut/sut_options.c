@@ -10,7 +10,7 @@
 
 enum {
 	O_HUB = 1, O_FEED, O_FAULT, O_PEERS, O_SECONDS, O_SEED, O_PRELOAD, O_INJECT_AFTER,
-	O_RESTART, O_RESTART_EVERY, O_LOAD, O_THREADS, O_INTERVAL, O_GROWTH_MIN, O_SAMPLE,
+	O_RESTART, O_RESTART_EVERY, O_LOAD, O_THREADS, O_CROWD, O_INTERVAL, O_GROWTH_MIN, O_SAMPLE,
 };
 
 static const struct opt options[] = {
@@ -18,6 +18,7 @@ static const struct opt options[] = {
 	{ 0, "peers", "N", "Hub", "peers to start (default 16)", O_PEERS },
 	{ 0, "host-threads", "N", "Hub", "threads of the host that call them (default 8)",
 	  O_THREADS },
+	{ 0, "crowd", "N", "Hub", "further threads of the host, all at one healthy mutex", O_CROWD },
 	{ 0, "load", "full|idle", "Hub", "calls without pause, or none (default full)", O_LOAD },
 	{ 0, "seconds", "S", "Hub", "end after S (default: at SIGTERM)", O_SECONDS },
 	{ 0, "seed", "N", "Hub", "of the traffic (default: the clock, printed)", O_SEED },
@@ -113,6 +114,8 @@ static int take(struct sut_config *c, int id, const char *arg, struct err *err)
 		return units_parse_span(arg, "--seconds", 0, 30 * day, &c->seconds_ns, err);
 	case O_INJECT_AFTER:
 		return units_parse_span(arg, "--inject-after", 0, day, &c->inject_after_ns, err);
+	case O_CROWD:
+		return take_number(arg, "--crowd", SUT_CROWD_MAX, &c->crowd, err);
 	case O_RESTART_EVERY:
 		return units_parse_span(arg, "--restart-every", second / 10, day,
 					&c->restart_every_ns, err);
