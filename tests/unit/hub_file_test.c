@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/hub/hub_check.h"
 #include "lib/hub/hub_fault.h"
 #include "lib/hub/hub_file.h"
 
@@ -168,6 +169,25 @@ TEST(a_hub_of_another_layout_version_whose_host_is_dead_is_replaced)
 	const int fd = open(path, O_RDWR);
 
 	T_EQ(pwrite(fd, &version, 4, offsetof(struct hub_header, version)), 4);
+	T_EQ(create(&map), 0);
+	hub_file_remove(path, &map);
+}
+
+TEST(a_hub_of_an_earlier_boot_is_replaced_unless_somebody_holds_it)
+{
+	struct hub_map map;
+	struct hub_header h;
+	int hold;
+	const pid_t pid = holder(&hold);
+	const int fd = open(path, O_RDWR);
+
+	T_EQ(pread(fd, &h, sizeof(h), 0), sizeof(h));
+	h.boot_id[3] ^= 0xff;
+	h.crc = hub_check_crc(&h);
+	T_EQ(pwrite(fd, &h, sizeof(h), 0), sizeof(h));
+	T_EQ(create(&map), -EBUSY); /* the lock is the proof, not what the file says */
+	let_go(pid, hold);
+	T_EQ(hub_file_attach(path, &map, &err), -EAGAIN);
 	T_EQ(create(&map), 0);
 	hub_file_remove(path, &map);
 }
