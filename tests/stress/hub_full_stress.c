@@ -320,7 +320,7 @@ TEST(a_class_that_cannot_grow_for_want_of_room_grows_later)
 	/* those that are kept take slots until there are no more */
 	while (n < MANY && !shmhub_call_start(hub, 1, KEEP, data, sizeof(data), 30000, SHMHUB_NOWAIT, &call[n]))
 		n++;
-	T_EQ(n, 64);
+	T_EQ(n, 64 - k->slots_answers);
 	T_EQ(k->slots, 64);
 	T_OK(k->no_space > 0);
 	unlink(ballast_path);
