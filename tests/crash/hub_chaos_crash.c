@@ -19,7 +19,7 @@
 #include "lib/hub/hub_fault.h"
 
 enum { VICTIMS = 4, STEADY = 2, PEERS = VICTIMS + STEADY, THREADS = 5, TO_HOST = 90, KILLS = 25 };
-enum { LARGEST = 300000, RSS_GROWTH_KB = 2048 };
+enum { LARGEST = 300000, RSS_GROWTH_KB = 3072 };
 
 /* What a peer can die at. Those of the host, and of a file that is made, have their own tests. */
 static const char *const label[] = {
@@ -157,7 +157,34 @@ static void count_body(struct shmhub_request *r, void *arg)
 	shmhub_request_on_body(r, body_frame, b);
 }
 
-enum { COUNT_BODY = 40 };
+/* Answers in so many frames, each of its number. */
+struct stream {
+	uint32_t next, frames;
+};
+
+static void stream_on(struct shmhub_request *r, void *arg)
+{
+	struct stream *s = arg;
+
+	for (; s->next + 1 < s->frames; s->next++)
+		if (shmhub_reply_part(r, &s->next, sizeof(s->next)))
+			return; /* called again when there is credit */
+	shmhub_reply(r, 0, &s->next, sizeof(s->next));
+	free(s);
+}
+
+static void stream(struct shmhub_request *r, void *arg)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+
+	(void)arg;
+	memcpy(&s->frames, shmhub_request_data(r), sizeof(s->frames));
+	shmhub_request_on_credit(r, stream_on, s);
+	shmhub_request_defer(r);
+	stream_on(r, s);
+}
+
+enum { COUNT_BODY = 40, STREAM };
 
 static int child(const struct shmhub_peer_config *config, void *arg)
 {
@@ -167,6 +194,7 @@ static int child(const struct shmhub_peer_config *config, void *arg)
 	hub_live_handle(me);
 	shmhub_peer_handle(me, LIVE_ECHO, NULL, echo, NULL);
 	shmhub_peer_handle(me, COUNT_BODY, NULL, count_body, NULL);
+	shmhub_peer_handle(me, STREAM, NULL, stream, NULL);
 	return hub_live_run(me);
 }
 
@@ -186,6 +214,8 @@ struct work {
 	uint64_t rng;
 	uint64_t answered, died, notified[STEADY];
 	uint8_t *data;
+	_Atomic int running;       /* calls with a function */
+	_Atomic unsigned misheard; /* what such a function was told and should not have been */
 	char wrong[80];
 };
 
@@ -286,6 +316,77 @@ static void call_in_frames(struct work *w, unsigned peer)
 	shmhub_msg_release(&reply);
 }
 
+/* True: this was its last frame. */
+static bool is_last(struct work *w, unsigned peer, uint32_t n, const struct shmhub_msg *reply)
+{
+	uint32_t number = UINT32_MAX;
+
+	memcpy(&number, reply->data, reply->len == sizeof(number) ? sizeof(number) : 0);
+	if (number != n)
+		snprintf(w->wrong, sizeof(w->wrong), "peer %u: frame %u instead of %u", peer, number, n);
+	return !(reply->flags & SHMHUB_MORE);
+}
+
+static void read_stream(struct work *w, unsigned peer)
+{
+	const uint32_t frames = 2 + (uint32_t)(random_next(&w->rng) % 40);
+	struct shmhub_msg reply;
+	bool last = false;
+	uint64_t id;
+
+	if (is_death(w, peer, shmhub_call_start(w->hub, peer, STREAM, &frames, sizeof(frames), -1, 0, &id),
+		     "asking for a stream"))
+		return;
+	for (uint32_t n = 0; !last; n++) {
+		if (is_death(w, peer, shmhub_wait(w->hub, id, 30000, 0, &reply), "a stream"))
+			return;
+		last = is_last(w, peer, n, &reply) || w->wrong[0];
+		if (last && n + 1 != frames && !w->wrong[0])
+			snprintf(w->wrong, sizeof(w->wrong), "a stream of %u ends at %u", frames, n + 1);
+		shmhub_msg_release(&reply);
+		if (random_next(&w->rng) % 8 == 0)
+			sched_yield(); /* frames lie there, and the peer may die */
+	}
+	w->answered++;
+}
+
+/* The same by a function: told of the end exactly once, whatever it is. */
+struct heard {
+	_Atomic int *running;
+	_Atomic unsigned *wrong;
+	uint32_t n;
+	bool is_victim;
+};
+
+static void hear(void *arg, int result, struct shmhub_msg *reply)
+{
+	struct heard *h = arg;
+	uint32_t number = UINT32_MAX;
+
+	if (!result)
+		memcpy(&number, reply->data, sizeof(number));
+	if (result ? result != -EOWNERDEAD || !h->is_victim : number != h->n++)
+		++*h->wrong;
+	if (!result && (reply->flags & SHMHUB_MORE))
+		return;
+	--*h->running;
+	free(h);
+}
+
+static void hear_stream(struct work *w, unsigned peer)
+{
+	const uint32_t frames = 2 + (uint32_t)(random_next(&w->rng) % 40);
+	struct heard *h = malloc(sizeof(*h));
+
+	*h = (struct heard){ &w->running, &w->misheard, 0, peer <= VICTIMS };
+	w->running++;
+	if (!is_death(w, peer, shmhub_call_async(w->hub, peer, STREAM, &frames, sizeof(frames), -1, 0, hear, h,
+						 NULL), "a stream for a function"))
+		return;
+	w->running--;
+	free(h);
+}
+
 static void notify(struct work *w, unsigned peer)
 {
 	const size_t n = some_size(&w->rng) % 3000;
@@ -313,6 +414,12 @@ static void *keep_calling(void *arg)
 			break;
 		case 2:
 			notify(w, peer);
+			break;
+		case 3:
+			read_stream(w, peer);
+			break;
+		case 4:
+			hear_stream(w, peer);
 			break;
 		default:
 			call(w, peer);
@@ -404,8 +511,17 @@ static bool peer_answers(void *arg)
 	return shmhub_call(w->hub, (unsigned)w->rng, LIVE_ECHO, "x", 1, 500, NULL) == 0;
 }
 
+static bool nothing_runs(void *arg)
+{
+	return ((struct work *)arg)->running == 0;
+}
+
 static void all_is_exact(struct shmhub *hub, struct work *work)
 {
+	for (unsigned i = 0; i < THREADS; i++) {
+		hub_live_until(nothing_runs, &work[i], "every function was told of the end of its call");
+		T_EQ(work[i].misheard, 0);
+	}
 	for (unsigned peer = 1; peer <= PEERS; peer++) {
 		struct work w = { .hub = hub, .rng = peer };
 
