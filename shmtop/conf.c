@@ -1,28 +1,17 @@
 #include "shmtop/conf.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/base/cleanup.h"
-
-enum { LINE = 256 };
+#include "lib/base/settings.h"
 
 char *conf_path(char *buf, size_t room)
 {
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-
-	if (config && *config == '/')
-		snprintf(buf, room, "%s/shmscope/shmtop.conf", config);
-	else if (home && *home == '/')
-		snprintf(buf, room, "%s/.config/shmscope/shmtop.conf", home);
-	else
-		return NULL;
-	return buf;
+	return settings_path(buf, room, "shmtop.conf");
 }
 
 static bool set_flag(bool *flag, const char *value)
@@ -31,48 +20,27 @@ static bool set_flag(bool *flag, const char *value)
 	return *flag || strcmp(value, "off") == 0;
 }
 
-static bool set_one(struct conf *conf, const char *name, const char *value)
+static int set_one(void *arg, const char *name, const char *value, struct err *err)
 {
+	struct conf *conf = arg;
 	const int scheme = scheme_find(value);
 
 	if (strcmp(name, "colors") == 0 && scheme >= 0) {
 		conf->scheme = (enum scheme)scheme;
-		return true;
+		return 0;
 	}
-	if (strcmp(name, "ascii") == 0)
-		return set_flag(&conf->ascii, value);
-	return strcmp(name, "mouse") == 0 && set_flag(&conf->mouse, value);
-}
-
-/* "name = value" in place; false: neither that nor blank. */
-static bool split(char *line, char **name, char **value)
-{
-	static const char blank[] = " \t\r\n";
-
-	line[strcspn(line, "#\n")] = '\0';
-	*name = strtok_r(line, " \t\r\n=", &line);
-	if (!*name)
-		return true;
-	*value = strtok_r(NULL, " \t\r\n=", &line);
-	return *value && !line[strspn(line, blank)];
+	if (strcmp(name, "ascii") == 0 && set_flag(&conf->ascii, value))
+		return 0;
+	if (strcmp(name, "mouse") == 0 && set_flag(&conf->mouse, value))
+		return 0;
+	err_set(err, -EINVAL, "not a setting of shmtop");
+	return err_next(err, "settings: colors = default|bright|light|mono, ascii = on|off, "
+			     "mouse = on|off");
 }
 
 int conf_read(struct conf *conf, const char *path, struct err *err)
 {
-	FCLOSES FILE *in = fopen(path, "re");
-	char line[LINE], *name, *value;
-
-	if (!in)
-		return errno == ENOENT ? 0 : err_set(err, -errno, "%s: cannot be read (%m)", path);
-	for (unsigned n = 1; fgets(line, sizeof(line), in); n++) {
-		if (!split(line, &name, &value) || (name && !set_one(conf, name, value))) {
-			err_set(err, -EINVAL, "%s: line %u: not a setting of shmtop", path, n);
-			err_next(err, "settings: colors = default|bright|light|mono, "
-				      "ascii = on|off, mouse = on|off");
-			return -EINVAL;
-		}
-	}
-	return 0;
+	return settings_read(path, set_one, conf, err);
 }
 
 /* The directories above a file. */

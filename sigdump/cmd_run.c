@@ -9,6 +9,7 @@
 #include "lib/as/as_signal.h"
 #include "lib/base/complete.h"
 #include "lib/base/library.h"
+#include "lib/base/settings.h"
 #include "lib/base/units.h"
 #include "sigdump/cmd.h"
 #include "sigdump/program.h"
@@ -130,6 +131,35 @@ static int become(char **command, struct err *err)
 	return CMD_NOT_STARTED;
 }
 
+/*
+ * Settings stand behind the environment, which stands behind options: what is there already, in
+ * this environment or by an option, stays.
+ */
+static int set_setting(void *arg, const char *name, const char *value, struct err *err)
+{
+	(void)arg;
+	if (strcmp(name, "feed") == 0)
+		return getenv("SHMSCOPE_FEED") ? 0 : set_feed(value, err);
+	if (strcmp(name, "signal") == 0)
+		return getenv("SHMSCOPE_SIGNAL") ? 0 : set_signal(value, err);
+	if (strcmp(name, "watchdog") == 0)
+		return getenv("SHMSCOPE_WATCHDOG") ? 0 : set_watchdog(value, err);
+	if (strcmp(name, "children") == 0 && strcmp(value, "off") == 0)
+		return setenv("SHMSCOPE_NO_CHILDREN", "1", 0);
+	if (strcmp(name, "children") == 0 && strcmp(value, "on") == 0)
+		return 0;
+	err_set(err, -EINVAL, "not a setting of sigdump");
+	return err_next(err, "settings: feed = DIR, signal = SIG, watchdog = DUR, children = on|off");
+}
+
+static int take_settings(struct err *err)
+{
+	char path[PATH_MAX];
+
+	return settings_path(path, sizeof(path), "sigdump.conf") ?
+		       settings_read(path, set_setting, NULL, err) : 0;
+}
+
 static int set_option(int id, const char *arg, struct err *err)
 {
 	switch (id) {
@@ -164,6 +194,8 @@ int cmd_run(int argc, char **argv)
 		err_next(&err, "sigdump run -- COMMAND [ARG...]");
 		return cmd_fail(&err, CMD_USAGE);
 	}
+	if (take_settings(&err))
+		return cmd_fail(&err, CMD_USAGE);
 	argv[w.operands + 1] = NULL;
 	code = become(argv + 1, &err);
 	return cmd_fail(&err, code);

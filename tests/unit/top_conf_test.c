@@ -71,7 +71,7 @@ TEST(a_line_that_is_none_of_ours_is_named)
 {
 	T_STR(error_of("# all is well\n\n  colors=mono   # now\n"), "");
 	T_STR(error_of("colors = mono\nascii = maybe\n"), "line 2: not a setting of shmtop");
-	T_STR(error_of("ascii\n"), "line 1: not a setting of shmtop");
+	T_STR(error_of("ascii\n"), "line 1: not \"name = value\"");
 	T_STR(error_of("colors = mono bright\n"), "line 1: not a setting of shmtop");
 	T_STR(error_of("colours = mono\n"), "line 1: not a setting of shmtop");
 }
