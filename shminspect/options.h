@@ -7,11 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base/color.h"
 #include "lib/base/opt.h"
 #include "lib/findings/findings.h"
 
 enum format { FORMAT_TEXT, FORMAT_JSON };
-enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
 	const char *const *paths;    /* NULL-terminated, in argv */

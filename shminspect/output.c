@@ -1,16 +1,14 @@
 #include "shminspect/output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/base/cleanup.h"
+#include "lib/base/outfile.h"
 
 enum { COLUMNS = 100 };
 
@@ -26,20 +24,6 @@ static bool is_to_terminal(const struct options *o)
 	return !o->output && isatty(STDOUT_FILENO);
 }
 
-static bool is_colored(const struct options *o)
-{
-	const char *term = getenv("TERM");
-	const char *force = getenv("CLICOLOR_FORCE");
-
-	if (o->color != COLOR_AUTO)
-		return o->color == COLOR_ALWAYS;
-	if (is_set("NO_COLOR"))
-		return false;
-	if (force && *force && strcmp(force, "0") != 0)
-		return true;
-	return is_to_terminal(o) && term && strcmp(term, "dumb") != 0;
-}
-
 void output_paper(const struct options *o, struct paper *p)
 {
 	struct winsize size = { 0 };
@@ -47,22 +31,14 @@ void output_paper(const struct options *o, struct paper *p)
 	p->columns = COLUMNS;
 	if (is_to_terminal(o) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
 		p->columns = size.ws_col;
-	p->color = is_colored(o);
+	p->color = color_is_wanted(o->color, is_to_terminal(o));
 	p->ascii = o->ascii;
 	p->verbose = o->verbose;
 }
 
 int output_check(const struct options *o, struct err *err)
 {
-	struct stat st;
-
-	if (!o->output || o->force || stat(o->output, &st))
-		return 0;
-	if (!S_ISREG(st.st_mode)) /* /dev/stdout, a pipe: written to, not replaced */
-		return 0;
-	err_set(err, -EEXIST, "%s: exists already; not overwritten", o->output);
-	err_next(err, "--force, or another name");
-	return -EEXIST;
+	return outfile_check(o->output, o->force, err);
 }
 
 static int write_all(int fd, const char *text, size_t len)
@@ -80,57 +56,15 @@ static int write_all(int fd, const char *text, size_t len)
 	return 0;
 }
 
-/* ---- a file ---------------------------------------------------------------------------------- */
-
-static int write_in_place(const char *path, const char *text, size_t len, struct err *err)
-{
-	CLOSES int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-
-	if (fd < 0)
-		return err_set(err, -errno, "%s: cannot be written (%m)", path);
-	errno = -write_all(fd, text, len);
-	return errno ? err_set(err, -errno, "%s: cannot be written (%m)", path) : 0;
-}
-
-static int fill(int fd, const char *text, size_t len)
-{
-	const mode_t mask = umask(0);
-
-	umask(mask);
-	fchmod(fd, 0666 & ~mask); /* as any file; mkstemp is stricter */
-	const int r = write_all(fd, text, len);
-
-	return r ? r : fsync(fd) ? -errno : 0;
-}
-
-static int replace_file(const struct options *o, const char *text, size_t len, struct err *err)
-{
-	FREES char *temporary = NULL;
-
-	if (asprintf(&temporary, "%s.XXXXXX", o->output) < 0)
-		return err_set(err, -ENOMEM, "%s: out of memory", o->output);
-	CLOSES int fd = mkostemp(temporary, O_CLOEXEC);
-
-	if (fd < 0)
-		return err_set(err, -errno, "%s: cannot be written (%m)", o->output);
-	int r = fill(fd, text, len);
-
-	/* a file that appeared meanwhile is not replaced either, where the filesystem can tell */
-	if (!r && renameat2(AT_FDCWD, temporary, AT_FDCWD, o->output, o->force ? 0 : RENAME_NOREPLACE))
-		r = errno == EINVAL && !rename(temporary, o->output) ? 0 : -errno;
-	if (r)
-		unlink(temporary);
-	errno = -r;
-	return r ? err_set(err, r, "%s: cannot be written (%m)", o->output) : 0;
-}
-
 static int write_file(const struct options *o, const char *text, size_t len, struct err *err)
 {
-	struct stat st;
+	struct outfile out;
+	const int r = outfile_open(&out, o->output, o->force, err);
 
-	if (stat(o->output, &st) == 0 && !S_ISREG(st.st_mode))
-		return write_in_place(o->output, text, len, err);
-	return replace_file(o, text, len, err);
+	if (r)
+		return r;
+	fwrite(text, 1, len, out.stream);
+	return outfile_close(&out, true, err);
 }
 
 /* ---- a pager --------------------------------------------------------------------------------- */

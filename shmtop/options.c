@@ -85,7 +85,7 @@ static int set_color(struct options *o, const char *text, struct err *err)
 
 	for (unsigned i = 0; i < 3; i++) {
 		if (strcmp(text, words[i]) == 0) {
-			o->color = (enum options_color)i;
+			o->color = (enum color)i;
 			o->has_color = true;
 			return 0;
 		}

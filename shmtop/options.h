@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base/color.h"
 #include "lib/base/opt.h"
 #include "lib/findings/findings.h"
 #include "shmtop/style.h"
@@ -14,7 +15,6 @@
 
 enum { OPTIONS_TARGETS = 64 };
 
-enum options_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
 	const char *hub[OPTIONS_TARGETS + 1];    /* -H; NULL-terminated */
@@ -31,7 +31,7 @@ struct options {
 	const char *filter;         /* NULL */
 	enum top_sort sort;
 	const char *output;         /* NULL or "-": stdout */
-	enum options_color color;
+	enum color color;
 	enum severity fail_on;      /* SEVERITIES: never */
 	bool has_fail_on;
 	uint64_t growth_min_us;     /* 0: default */

@@ -76,22 +76,6 @@ static bool is_utf8_locale(void)
 	return strcasecmp(set, "UTF-8") == 0 || strcasecmp(set, "UTF8") == 0;
 }
 
-static bool is_set(const char *variable)
-{
-	const char *value = getenv(variable);
-
-	return value && *value;
-}
-
-static bool wants_colors(const struct options *o)
-{
-	if (o->color != COLOR_AUTO)
-		return o->color == COLOR_ALWAYS;
-	if (is_set("CLICOLOR_FORCE") && strcmp(getenv("CLICOLOR_FORCE"), "0") != 0)
-		return true;
-	return !is_set("NO_COLOR");
-}
-
 static void set_look(struct ui *ui, const struct options *o, bool can_color)
 {
 	struct conf conf = { .scheme = SCHEME_DEFAULT, .mouse = true };
@@ -102,7 +86,7 @@ static void set_look(struct ui *ui, const struct options *o, bool can_color)
 		note(o, "warning", &err);
 	ui->can_utf8 = is_utf8_locale();
 	ui->ascii = o->has_ascii || conf.ascii;
-	ui->scheme = can_color && wants_colors(o) ? conf.scheme : SCHEME_MONO;
+	ui->scheme = can_color && color_is_wanted(o->color, true) ? conf.scheme : SCHEME_MONO;
 	ui->mouse = conf.mouse && !o->no_mouse;
 	ui->read_only = o->read_only;
 	ui->view.order.sort = o->sort;

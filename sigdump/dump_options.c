@@ -7,6 +7,7 @@
 
 #include "lib/as/as_ring.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/outfile.h"
 #include "lib/base/units.h"
 #include "lib/proc/proc_stat.h"
 #include "lib/proc/proc_target.h"
@@ -141,7 +142,7 @@ static int set_choice(struct dump_options *o, int id, const char *arg, struct er
 	if (!code && id == OPT_FORMAT)
 		o->format = (enum dump_format)choice;
 	else if (!code)
-		o->color = (enum dump_color)choice;
+		o->color = (enum color)choice;
 	return code;
 }
 
@@ -215,6 +216,7 @@ static int code_of(int err)
 	switch (err) {
 	case -EINVAL:
 	case -E2BIG:
+	case -EEXIST:
 		return CMD_USAGE;
 	case -EBADMSG:
 	case -EPROTO:
@@ -243,6 +245,8 @@ bool dump_options_read(struct dump_options *o, int argc, char **argv, int *code)
 		bad = err_set(&err, -EINVAL, "no target given");
 		err_next(&err, "-p PID, -H HUB or -a; `sigdump list` shows who has the library");
 	}
+	if (!bad) /* said before anybody is asked for a dump that could not be kept */
+		bad = outfile_check(o->output, o->force, &err);
 	if (bad)
 		*code = cmd_fail(&err, code_of(bad));
 	return !bad;

@@ -9,19 +9,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/base/color.h"
 #include "lib/base/err.h"
 
 enum { DUMP_PIDS = 4096 };
 
 enum dump_format { DUMP_TEXT, DUMP_JSON, DUMP_NDJSON };
-enum dump_color { DUMP_COLOR_AUTO, DUMP_COLOR_ALWAYS, DUMP_COLOR_NEVER };
 
 struct dump_options {
 	pid_t pid[DUMP_PIDS]; /* whom to ask */
 	size_t pids;
 	uint64_t timeout_ns;
 	enum dump_format format;
-	enum dump_color color;
+	enum color color;
 	bool ascii, quiet, verbose, force;
 	bool read_only;        /* stop nobody */
 	bool record;           /* a look from outside goes into a feed */

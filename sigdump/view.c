@@ -54,25 +54,11 @@ int view_records(FILE *out, const struct view_part *parts, size_t n, struct err 
 
 /* ---- text and JSON ----------------------------------------------------------------------------- */
 
-static bool is_colored(FILE *out, const struct dump_options *o)
-{
-	const char *no = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE");
-	const char *term = getenv("TERM");
-
-	if (o->color != DUMP_COLOR_AUTO)
-		return o->color == DUMP_COLOR_ALWAYS;
-	if (no && *no)
-		return false;
-	if (force && *force && strcmp(force, "0") != 0)
-		return true;
-	return isatty(fileno(out)) && term && strcmp(term, "dumb") != 0;
-}
-
 static struct paper paper_for(FILE *out, const struct dump_options *o)
 {
 	struct paper p = { .out = out,
 			   .columns = COLUMNS,
-			   .color = is_colored(out, o),
+			   .color = color_is_wanted(o->color, isatty(fileno(out))),
 			   .ascii = o->ascii,
 			   .verbose = o->verbose };
 	struct winsize size;

@@ -22,6 +22,9 @@ static int open_temporary(struct outfile *out, const char *path, struct err *err
 	const int fd = mkostemp(out->temporary, O_CLOEXEC);
 	if (fd < 0)
 		return cannot_write(err, path, errno);
+	const mode_t mask = umask(0);
+	umask(mask);
+	fchmod(fd, 0666 & ~mask); /* as any file; mkostemp is stricter */
 	out->stream = fdopen(fd, "w");
 	if (out->stream)
 		return 0;
@@ -30,24 +33,41 @@ static int open_temporary(struct outfile *out, const char *path, struct err *err
 	return err_set(err, -ENOMEM, "%s: no memory", path);
 }
 
+int outfile_check(const char *path, bool force, struct err *err)
+{
+	struct stat st;
+
+	/* /dev/stdout, a pipe: written to, not replaced */
+	if (!path || strcmp(path, "-") == 0 || force || stat(path, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	err_set(err, -EEXIST, "%s: exists already; not overwritten", path);
+	err_next(err, "--force, or another name");
+	return -EEXIST;
+}
+
 int outfile_open(struct outfile *out, const char *path, bool force, struct err *err)
 {
 	struct stat st;
 
-	*out = (struct outfile){ .stream = stdout };
+	*out = (struct outfile){ .stream = stdout, .force = force };
 	if (!path || strcmp(path, "-") == 0)
 		return 0;
-	const bool exists = stat(path, &st) == 0;
-	if (exists && S_ISREG(st.st_mode) && !force) {
-		err_set(err, -EEXIST, "%s: exists already; not overwritten", path);
-		err_next(err, "--force, or another name");
+	if (outfile_check(path, force, err))
 		return -EEXIST;
-	}
+	const bool exists = stat(path, &st) == 0;
 	out->path = path;
 	if (!exists || S_ISREG(st.st_mode))
 		return open_temporary(out, path, err);
 	out->stream = fopen(path, "we");
 	return out->stream ? 0 : cannot_write(err, path, errno);
+}
+
+/* A file that appeared meanwhile is not replaced either, where the filesystem can tell. */
+static int give_name(const struct outfile *out)
+{
+	if (renameat2(AT_FDCWD, out->temporary, AT_FDCWD, out->path, out->force ? 0 : RENAME_NOREPLACE) == 0)
+		return 0;
+	return errno == EINVAL ? rename(out->temporary, out->path) : -1;
 }
 
 int outfile_close(struct outfile *out, bool keep, struct err *err)
@@ -62,7 +82,7 @@ int outfile_close(struct outfile *out, bool keep, struct err *err)
 	}
 	fclose(out->stream);
 	const bool direct = !out->temporary[0];
-	if (keep && !failed && (direct || rename(out->temporary, out->path) == 0))
+	if (keep && !failed && (direct || give_name(out) == 0))
 		return 0;
 	const int code = failed ? why : errno;
 	if (!direct)

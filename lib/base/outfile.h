@@ -18,8 +18,15 @@
 struct outfile {
 	FILE *stream;
 	const char *path;           /* borrowed; NULL: stdout */
+	bool force;
 	char temporary[PATH_MAX];   /* "": the path itself is written to */
 };
+
+/*
+ * outfile_check - refuse a file that is there already, before any work is done for it.
+ * Returns 0; -EEXIST with err set (and what to do). Safety: MT-safe.
+ */
+int outfile_check(const char *path, bool force, struct err *err);
 
 /*
  * outfile_open - path NULL or "-" is stdout. A file is written under a temporary name beside it;
