@@ -96,7 +96,8 @@ static void title_count(char *buf, size_t room, const struct view *v)
 		snprintf(buf, room, "%zu peer%s", v->top->peers, v->top->peers == 1 ? "" : "s");
 }
 
-/* Pieces stand three blanks apart; those that have no room are left out, the last ones first. */
+/* Pieces stand three blanks apart, or two where all of them then fit; those that have no room are
+   left out, the last ones first. */
 static void draw_title(const struct view *v, struct canvas *c)
 {
 	char piece[5][300];
@@ -109,6 +110,10 @@ static void draw_title(const struct view *v, struct canvas *c)
 	piece[4][0] = '\0';
 	if (is_wide(c) && v->own_percent >= 0)
 		snprintf(piece[4], sizeof(piece[4]), "own cost %.1f%%", v->own_percent);
+	int room = c->cols - col + 3;
+	for (unsigned i = 0; i < 5; i++)
+		room -= piece[i][0] ? canvas_columns(piece[i], c->utf8) + 3 : 0;
+	const int gap = room < 0 && room >= -4 ? 2 : 3;
 	for (unsigned i = 0; i < 5; i++) {
 		const int width = canvas_columns(piece[i], c->utf8);
 		const bool is_past = i == 0 && v->time != VIEW_LIVE;
@@ -117,7 +122,7 @@ static void draw_title(const struct view *v, struct canvas *c)
 			continue;
 		canvas_fit(c, 0, col, col + width > c->cols ? c->cols - col : width,
 			   is_past ? STYLE_PAUSED : STYLE_TITLE, piece[i]);
-		col += width + 3;
+		col += width + gap;
 	}
 }
 

@@ -1,6 +1,8 @@
 #include "lib/base/opt.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <link.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,7 +247,43 @@ void opt_help(FILE *out, const struct opt_page *page, int short_form)
 	free(text);
 }
 
+/* The note in which the linker has left the build id; the program itself is the first object. */
+static int find_build_id(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	static const char owner[] = "GNU";
+	const ElfW(Phdr) *end = info->dlpi_phdr + info->dlpi_phnum;
+
+	(void)size;
+	for (const ElfW(Phdr) *p = info->dlpi_phdr; p < end; p++) {
+		const char *at = (const char *)info->dlpi_addr + p->p_vaddr, *last = at + p->p_memsz;
+
+		while (p->p_type == PT_NOTE && at + sizeof(ElfW(Nhdr)) <= last) {
+			const ElfW(Nhdr) *note = (const void *)at;
+
+			if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == sizeof(owner) &&
+			    memcmp(note + 1, owner, sizeof(owner)) == 0) {
+				*(const ElfW(Nhdr) **)arg = note;
+				return 1;
+			}
+			at += sizeof(*note) + (note->n_namesz + 3U) / 4 * 4 + (note->n_descsz + 3U) / 4 * 4;
+		}
+	}
+	return 1;
+}
+
 void opt_version(FILE *out, const struct opt_page *page)
 {
-	fprintf(out, "%s %s\nfeatures: hub feed peek libdw\n", page->tool, SHMSCOPE_VERSION);
+	const ElfW(Nhdr) *note = NULL;
+
+	fprintf(out, "%s %s\n", page->tool, SHMSCOPE_VERSION);
+	dl_iterate_phdr(find_build_id, &note);
+	if (note) {
+		const unsigned char *id = (const unsigned char *)(note + 1) + 4; /* behind "GNU" */
+
+		fprintf(out, "build id: ");
+		for (unsigned i = 0; i < note->n_descsz; i++)
+			fprintf(out, "%02x", id[i]);
+		putc('\n', out);
+	}
+	fprintf(out, "features: hub feed peek libdw\n");
 }

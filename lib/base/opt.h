@@ -78,7 +78,7 @@ const struct opt *opt_common(void);
 /* opt_help - the --help text; short_form stops after 20 lines. Safety: one-owner. */
 void opt_help(FILE *out, const struct opt_page *page, int short_form);
 
-/* opt_version - "TOOL VERSION" and the features built in. Safety: one-owner. */
+/* opt_version - "TOOL VERSION", the build id, the features built in. Safety: one-owner. */
 void opt_version(FILE *out, const struct opt_page *page);
 
 #endif

@@ -95,7 +95,7 @@ fi
 if command -v fish >/dev/null; then
 	for tool in sigdump shmtop shminspect; do
 		fish -n "$TMPDIR/$tool.fish" || fail "$tool: fish does not take it"
-		HOME=$TMPDIR fish -c "source $TMPDIR/$tool.fish; complete -C '$tool --'" >"$TMPDIR/said" 2>&1
+		HOME=$TMPDIR/home fish -c "source $TMPDIR/$tool.fish; complete -C '$tool --'" >"$TMPDIR/said" 2>&1
 		grep -q -- '^--help' "$TMPDIR/said" || [ $tool = sigdump ] || fail "$tool: fish offers: $(cat "$TMPDIR/said")"
 	done
 fi

@@ -17,5 +17,7 @@ warnings=$(groff -mdoc -Tutf8 -ww -z shminspect/shminspect.1 2>&1)
 
 [ "$("$B"/bin/shminspect -h | wc -l)" = 20 ] || fail "-h is not the first 20 lines"
 "$B"/bin/shminspect --version | grep -q '^shminspect [0-9]' || fail "no version"
+id=$(readelf -n "$B/bin/shminspect" 2>/dev/null | sed -n 's/.*Build ID: //p')
+[ -z "$id" ] || "$B"/bin/shminspect --version | grep -qx "build id: $id" || fail "not its build id, $id"
 wide=$("$B"/bin/shminspect --help | awk 'length > 100')
 [ -z "$wide" ] || fail "wider than 100 columns: $wide"

@@ -13,7 +13,11 @@ static const struct opt table[] = {
 	{ 0, "script", "KEYS", NULL, NULL, 'S' },
 	{ 0, NULL, NULL, NULL, NULL, 0 },
 };
-static const struct opt_page page = { "shmtop", "does", "[OPTIONS]", "  a\n  b\n  c\n", table };
+static const struct opt_page page = { .tool = "shmtop",
+				      .does = "does",
+				      .usage = "[OPTIONS]",
+				      .examples = "  a\n  b\n  c\n",
+				      .options = table };
 
 TEST(options_cluster_take_arguments_and_leave_operands_in_order)
 {
