@@ -237,7 +237,9 @@ struct hub_peer {
 	_Atomic uint64_t handled;     /* handlers run to their end */
 	_Atomic uint64_t alloc_failed; /* slot claims that found nothing */
 	_Atomic uint64_t no_space;    /* ENOSPC while backing a slot */
-	uint8_t reserved3[24];
+	_Atomic uint64_t too_large;   /* payloads refused: larger than the largest class */
+	_Atomic uint64_t too_large_bytes; /* the last of them */
+	uint8_t reserved3[8];
 	/* line 4, announcement of the peer: set by the peer, exchanged for 0 by the host; B1 */
 	_Atomic uint32_t peer_asleep;
 	_Atomic uint32_t peer_asleep_ms; /* since when */
@@ -253,7 +255,10 @@ struct hub_peer {
 	_Atomic uint32_t slots_held;        /* sent to this peer and not known to be free again */
 	_Atomic uint32_t calls_pending;     /* host calls to this peer without an answer */
 	_Atomic uint32_t host_handler_tid;  /* the thread that host_beat tells of; 0 none */
-	uint8_t reserved6[36];
+	uint32_t reserved6;
+	_Atomic uint64_t host_too_large;    /* as too_large, of the host's for this peer */
+	_Atomic uint64_t host_too_large_bytes;
+	uint8_t reserved8[16];
 	uint8_t reserved7[64];
 };
 _Static_assert(offsetof(struct hub_peer, name) == 72, "peer is part of the file format");
@@ -473,9 +478,13 @@ struct hub_call {
 _Static_assert(offsetof(struct hub_call, for_call) == 48, "call is part of the file format");
 _Static_assert(sizeof(struct hub_call) == 64, "call is part of the file format");
 
-/* Latency of one method, counted by the host: bucket i holds calls of 2^i to 2^(i+1) ns. */
+/*
+ * Latency of one method, as seen by the end that made the call (the host, or any peer): bucket i
+ * holds calls of 2^i to 2^(i+1) ns. Rows are made by the host, when it first calls a method and
+ * when it offers one.
+ */
 struct hub_method {
-	uint32_t method;
+	_Atomic uint32_t method;      /* 0: free, and so are those behind it */
 	uint32_t reserved;
 	char name[40];
 	_Atomic uint64_t calls;

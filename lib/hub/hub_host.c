@@ -267,6 +267,11 @@ void shmhub_destroy(struct shmhub *hub, int grace_ms)
 
 /* ---- questions ------------------------------------------------------------------------------- */
 
+size_t shmhub_payload_max(const struct shmhub *hub)
+{
+	return hub->map.klass[hub->map.class_count - 1].bytes;
+}
+
 const char *shmhub_path(const struct shmhub *hub)
 {
 	return hub->path;

@@ -7,6 +7,7 @@
 
 #include "lib/hub/hub_check.h"
 #include "lib/hub/hub_layout.h"
+#include "lib/hub/hub_os.h"
 
 static int find_table(const char *path, const struct hub_map *map, enum hub_section_kind kind,
 		      unsigned index, uint64_t min_stride, uint64_t min_count,
@@ -126,4 +127,16 @@ void hub_map_close(struct hub_map *map)
 	if (map->fd >= 0)
 		close(map->fd);
 	map->fd = -1;
+}
+
+void hub_map_count_call(struct hub_method *row, uint64_t ns, bool failed)
+{
+	unsigned bucket = ns ? 63 - (unsigned)__builtin_clzll(ns) : 0;
+
+	if (bucket >= HUB_LATENCY_BUCKETS)
+		bucket = HUB_LATENCY_BUCKETS - 1;
+	hub_add_shared(&row->calls, 1);
+	if (failed)
+		hub_add_shared(&row->failed, 1);
+	hub_add_shared(&row->bucket[bucket], 1);
 }

@@ -7,6 +7,7 @@
 #ifndef SHMSCOPE_HUB_MAP_H
 #define SHMSCOPE_HUB_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/base/err.h"
@@ -75,6 +76,14 @@ static inline struct hub_slot *hub_map_slot(const struct hub_map *map, unsigned 
 {
 	return hub_table_at(&map->klass[klass].slots, i);
 }
+
+static inline struct hub_method *hub_map_method(const struct hub_map *map, unsigned i)
+{
+	return hub_table_at(&map->methods, i);
+}
+
+/* hub_map_count_call - a call is over: into the histogram of its method. Safety: MT-safe. */
+void hub_map_count_call(struct hub_method *row, uint64_t ns, bool failed);
 
 static inline uint8_t *hub_map_payload(const struct hub_map *map, unsigned klass, uint32_t i)
 {

@@ -365,6 +365,11 @@ int shmhub_peer_drain(struct shmhub_peer *peer, unsigned max)
 	return (int)n;
 }
 
+size_t shmhub_peer_payload_max(const struct shmhub_peer *peer)
+{
+	return peer->map.klass[peer->map.class_count - 1].bytes;
+}
+
 int shmhub_peer_fd(const struct shmhub_peer *peer)
 {
 	return peer->end.bell;

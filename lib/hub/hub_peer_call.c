@@ -75,8 +75,28 @@ static struct hub_peer_call *claim(struct shmhub_peer *peer)
 	return NULL;
 }
 
-static void end(struct shmhub_peer *peer, struct hub_peer_call *call)
+/* Rows are filled from the first on: a free one ends the search. */
+static struct hub_method *method_row(const struct shmhub_peer *peer, unsigned method)
 {
+	for (unsigned i = 0; i < HUB_METHODS; i++) {
+		struct hub_method *row = hub_map_method(&peer->map, i);
+		const uint32_t is = hub_get32(&row->method);
+
+		if (is == method)
+			return row;
+		if (!is)
+			break;
+	}
+	return NULL;
+}
+
+static void end(struct shmhub_peer *peer, struct hub_peer_call *call, int result)
+{
+	struct hub_method *row = method_row(peer, call->method);
+
+	if (row)
+		hub_map_count_call(row, hub_now_ns() - mirror_of(peer, call)->started_ns,
+				   result != 0);
 	note_state(peer, call, HUB_CALL_FREE);
 	call->used = false;
 	peer->calls--;
@@ -92,7 +112,7 @@ static void tell(struct shmhub_peer *peer, struct hub_peer_call *call, int resul
 	void *const arg = call->arg;
 
 	if (result || !(msg->flags & SHMHUB_MORE))
-		end(peer, call);
+		end(peer, call, result ? result : msg->status);
 	if (!fn)
 		return;
 	peer->depth++;
@@ -288,7 +308,7 @@ static int start(struct shmhub_peer *peer, struct start *s, struct hub_peer_call
 	note_start(peer, call, s->len);
 	r = post(peer, call, s);
 	if (r) {
-		end(peer, call);
+		end(peer, call, r);
 		return r;
 	}
 	*started = call;
@@ -364,7 +384,7 @@ int shmhub_peer_call(struct shmhub_peer *peer, unsigned method, const void *data
 	if (!call->done)
 		tell_cancelled(peer, call);
 	r = call->done ? call->result : r;
-	end(peer, call);
+	end(peer, call, r ? r : call->reply->status);
 	if (!r && !reply) {
 		r = unwanted.status;
 		shmhub_msg_release(&unwanted);
@@ -411,7 +431,7 @@ int shmhub_peer_cancel(struct shmhub_peer *peer, uint64_t id)
 	if (!call || call->is_sync)
 		return -ENOENT;
 	tell_cancelled(peer, call);
-	end(peer, call);
+	end(peer, call, -ECANCELED);
 	return 0;
 }
 

@@ -354,8 +354,13 @@ int hub_peer_claim(struct shmhub_peer *peer, size_t bytes, bool is_answer, uint6
 	const int klass = hub_slot_class_for(&peer->pool.slots, bytes);
 	int r = hub_peer_health(peer);
 
-	if (klass < 0 || r)
-		return klass < 0 ? klass : r;
+	if (klass < 0) {
+		hub_add(&peer->entry->too_large, 1);
+		hub_put64(&peer->entry->too_large_bytes, bytes);
+		return klass;
+	}
+	if (r)
+		return r;
 	struct want want = { (unsigned)klass, bytes, is_answer, false, slot, -EAGAIN };
 
 	if (!try_claim(peer, &want) && deadline_ns) {

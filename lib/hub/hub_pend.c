@@ -408,15 +408,14 @@ static struct hub_method *method_row(struct shmhub *hub, unsigned method)
 		if (!row) {
 			row = hub->methods < HUB_METHODS ? ++hub->methods : UINT16_MAX;
 			if (row != UINT16_MAX)
-				((struct hub_method *)hub_table_at(&hub->map.methods, row - 1))
-					->method = method;
+				hub_put32(&hub_map_method(&hub->map, row - 1u)->method, method);
 			/* release M1: the row carries its number */
 			atomic_store_explicit(&hub->method_index[method], (uint16_t)row,
 					      memory_order_release);
 		}
 		pthread_mutex_unlock(&hub->method_lock);
 	}
-	return row == UINT16_MAX ? NULL : hub_table_at(&hub->map.methods, row - 1);
+	return row == UINT16_MAX ? NULL : hub_map_method(&hub->map, row - 1);
 }
 
 void hub_pend_name(struct shmhub *hub, unsigned method, const char *name)
@@ -434,20 +433,11 @@ void hub_pend_name(struct shmhub *hub, unsigned method, const char *name)
 static void count_latency(struct shmhub *hub, const struct hub_pend *pend, int result)
 {
 	struct hub_method *row = method_row(hub, pend->method);
-	const uint64_t ns = hub_now_ns() - pend->started_ns;
-	unsigned bucket = ns ? 63 - (unsigned)__builtin_clzll(ns) : 0;
-
 	hub_add_shared(&hub->count.calls, 1);
 	if (result)
 		hub_add_shared(&hub->count.calls_failed, 1);
-	if (!row)
-		return;
-	if (bucket >= HUB_LATENCY_BUCKETS)
-		bucket = HUB_LATENCY_BUCKETS - 1;
-	hub_add_shared(&row->calls, 1);
-	if (result)
-		hub_add_shared(&row->failed, 1);
-	hub_add_shared(&row->bucket[bucket], 1);
+	if (row)
+		hub_map_count_call(row, hub_now_ns() - pend->started_ns, result != 0);
 }
 
 void hub_pend_free(struct shmhub *hub, struct hub_pend *pend, int result)

@@ -212,8 +212,11 @@ static int claim(struct shmhub *hub, struct hub_link *link, unsigned incarnation
 	const struct want want = { link, end_of(link, incarnation), bytes, is_answer };
 	const int klass = hub_slot_class_for(&hub->pool.slots, bytes);
 
-	if (klass < 0)
+	if (klass < 0) {
+		hub_add_shared(&link->entry->host_too_large, 1);
+		hub_put64(&link->entry->host_too_large_bytes, bytes);
 		return klass;
+	}
 	int r = try_claim(hub, &want, (unsigned)klass, slot);
 
 	if (r == -EAGAIN && deadline_ns)

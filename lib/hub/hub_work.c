@@ -161,7 +161,6 @@ int shmhub_handle(struct shmhub *hub, unsigned method, const char *name, shmhub_
 	/* release T1: pairs with acquire T1 in hub_work_handler() */
 	atomic_store_explicit(&hub->handler[method % 64], h, memory_order_release);
 	pthread_mutex_unlock(&hub->work_lock);
-	if (name)
-		hub_pend_name(hub, method, name);
+	hub_pend_name(hub, method, name);
 	return 0;
 }

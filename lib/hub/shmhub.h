@@ -19,7 +19,7 @@
  * Results are 0 (or a count) or a negative errno:
  *	-EAGAIN      no room (ring, slots or call table) and the caller did not want to wait
  *	-ETIMEDOUT   the time given is over
- *	-EMSGSIZE    larger than the largest slot class
+ *	-EMSGSIZE    larger than the largest slot class: see shmhub_payload_max()
  *	-ENOSPC      the hub's filesystem has no room for the pages of a slot
  *	-EOWNERDEAD  the other process died (or its link was closed) before it answered
  *	-EDEADLK     would wait for something that only this thread could do
@@ -165,6 +165,13 @@ SHMHUB_API void shmhub_destroy(struct shmhub *hub, int grace_ms);
 
 /* shmhub_path - where a peer or a tool opens it; lives as long as hub. Safety: MT-safe. */
 SHMHUB_API const char *shmhub_path(const struct shmhub *hub);
+
+/*
+ * shmhub_payload_max - the largest payload of one frame: the size of the largest slot. More is
+ * -EMSGSIZE, counted in the file with its size; such a body goes in several frames.
+ * Safety: MT-safe.
+ */
+SHMHUB_API size_t shmhub_payload_max(const struct shmhub *hub);
 
 /* ---- host: peers ---------------------------------------------------------------------- */
 
@@ -469,6 +476,9 @@ SHMHUB_API int shmhub_peer_attach(const struct shmhub_peer_config *config,
  * Safety: one-owner; not from a handler.
  */
 SHMHUB_API void shmhub_peer_detach(struct shmhub_peer *peer);
+
+/* shmhub_peer_payload_max - as shmhub_payload_max(). Safety: one-owner. */
+SHMHUB_API size_t shmhub_peer_payload_max(const struct shmhub_peer *peer);
 
 /* shmhub_peer_handle - serve a method. As shmhub_handle(). Safety: one-owner. */
 SHMHUB_API int shmhub_peer_handle(struct shmhub_peer *peer, unsigned method, const char *name,

@@ -49,20 +49,26 @@ TEST(an_answer_is_what_the_handler_gave_at_every_size)
 	hub_live_destroy(hub);
 }
 
-TEST(a_payload_larger_than_the_largest_class_is_refused)
+TEST(a_payload_larger_than_the_largest_class_is_refused_and_the_file_tells_its_size)
 {
 	struct shmhub *hub = hub_live_create(NULL);
 	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
 	const size_t n = (16 << 20) + 1;
 	uint8_t *data = calloc(1, n);
 	const uint32_t too_much = n;
+	const struct hub_peer *entry = hub_map_peer(&hub->map, peer);
 	struct shmhub_msg reply;
 
+	T_EQ(shmhub_payload_max(hub), n - 1);
 	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, data, n, 10000, &reply), -EMSGSIZE);
+	T_EQ(hub_get64(&entry->host_too_large), 1);
+	T_EQ(hub_get64(&entry->host_too_large_bytes), n);
 	/* an answer that is too large becomes a status */
 	T_EQ(shmhub_call(hub, peer, LIVE_MAKE, &too_much, sizeof(too_much), 10000, &reply), 0);
 	T_EQ(reply.status, -EMSGSIZE);
 	T_EQ(reply.len, 0);
+	T_EQ(hub_get64(&entry->too_large), 1);
+	T_EQ(hub_get64(&entry->too_large_bytes), n);
 	shmhub_msg_release(&reply);
 	free(data);
 	hub_live_destroy(hub);
