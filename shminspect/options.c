@@ -28,6 +28,8 @@ enum {
 	OPT_NO_SYMBOLS,
 	OPT_COMPLETION,
 	OPT_FINDINGS_PAGE,
+	OPT_MESSAGES,
+	OPT_SLOTS,
 };
 
 static const struct opt table[] = {
@@ -43,6 +45,8 @@ static const struct opt table[] = {
 	{ 'q', "quiet", NULL, "Output", "only errors on stderr", OPT_QUIET },
 	{ 'v', "verbose", NULL, "Output",
 	  "every ring, class and stack; what is read, how long it took", OPT_VERBOSE },
+	{ 0, "messages", NULL, "Output", "the last messages of each ring of a hub file", OPT_MESSAGES },
+	{ 0, "slots", NULL, "Output", "every slot of a hub file that is not free", OPT_SLOTS },
 	{ 0, "fail-on", "LEVEL", "Result",
 	  "findings that give exit 1: critical, warning, info or never", OPT_FAIL_ON },
 	{ 0, "strict", NULL, "Result", "exit 4 when an input is damaged or cut off", OPT_STRICT },
@@ -193,6 +197,12 @@ static int set_option(struct options *o, int id, const char *arg, struct err *er
 		break;
 	case OPT_STRICT:
 		o->strict = true;
+		break;
+	case OPT_MESSAGES:
+		o->messages = true;
+		break;
+	case OPT_SLOTS:
+		o->slots = true;
 		break;
 	case OPT_NO_SYMBOLS:
 		o->no_symbols = true;

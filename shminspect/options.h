@@ -23,6 +23,7 @@ struct options {
 	enum color color;
 	enum severity fail_on;       /* SEVERITIES: never */
 	bool force, ascii, quiet, verbose, strict, no_symbols, no_pager;
+	bool messages, slots;
 };
 
 /* The table, for --help and for the test that compares it with the man page. */

@@ -129,7 +129,9 @@ static int explain(const struct options *o, struct err *err)
 static int begin(struct inspection *in, struct err *err)
 {
 	const struct options *o = &in->options;
-	const struct source_options wanted = { .since_us = o->since_us, .until_us = o->until_us };
+	const struct source_options wanted = { .since_us = o->since_us, .until_us = o->until_us,
+					       .messages = o->messages,
+					       .slots = o->slots };
 	const struct sym_options names = { .sysroot = o->sysroot,
 					   .debug_dir = o->debug_dir,
 					   .no_symbols = o->no_symbols };

@@ -229,6 +229,12 @@ unsigned as_hub_peers(const struct as_hub *hub)
 	return s ? (unsigned)(s->count < HUB_PEERS_MAX + 1 ? s->count : HUB_PEERS_MAX + 1) : 0;
 }
 
+int as_method_read(const struct as_hub *hub, unsigned i, struct hub_method *method)
+{
+	return read_element(hub, as_hub_section(hub, HUB_SECTION_METHODS, 0), i, method,
+			    sizeof(*method));
+}
+
 uint64_t as_hub_ms_us(const struct as_hub *hub, uint32_t ms, uint64_t near_us)
 {
 	const uint64_t created_us = hub->header.created_ns / 1000;
@@ -321,7 +327,7 @@ static void copy_message(struct as_message *m, const struct hub_cell *cell, uint
 	*m = (struct as_message){
 		.is_there = true, .position = position, .time_ms = cell->time_ms,
 		.call = cell->call, .len = cell->len, .slot = cell->slot, .method = cell->method,
-		.kind = cell->kind, .flags = cell->flags,
+		.kind = cell->kind, .flags = cell->flags, .aux = cell->aux,
 	};
 }
 
@@ -464,6 +470,53 @@ int as_ring_read(const struct as_hub *hub, unsigned peer, unsigned dir, union as
 	/* it moved at each try: too busy to be read whole, which is not wrong */
 	clear(ring->damage, sizeof(ring->damage));
 	return 0;
+}
+
+static void reverse(struct as_message *m, unsigned n)
+{
+	for (unsigned i = 0; i < n / 2; i++) {
+		const struct as_message other = m[i];
+
+		m[i] = m[n - 1 - i];
+		m[n - 1 - i] = other;
+	}
+}
+
+int as_ring_history(const struct as_hub *hub, unsigned peer, unsigned dir,
+		    union as_ring_space *space, const struct as_ring *ring, struct as_message *out,
+		    unsigned last)
+{
+	struct ring_place at;
+	const int r = find_ring(hub, peer, dir, &at);
+	struct cells c = { .hub = hub, .at = &at, .space = space };
+	unsigned n = 0;
+
+	if (r)
+		return r;
+	const uint64_t end = ring->published;
+	uint64_t position = end > at.capacity ? end - at.capacity : 0;
+
+	while (position < end) {
+		const struct hub_cell *cell;
+		const int failed = cell_at(&c, position, &cell);
+
+		if (failed)
+			return failed;
+		const uint64_t word = word64(&cell->word);
+		if (judge_first(word, position, at.capacity) != CELL_MESSAGE) {
+			position++; /* overwritten meanwhile, in part or whole */
+			continue;
+		}
+		copy_message(&out[n++ % last], cell, position);
+		position += HUB_WORD_CELLS(word);
+	}
+	if (n <= last)
+		return (int)n;
+	/* the oldest stands at n % last: turn it to the front */
+	reverse(out, n % last);
+	reverse(out + n % last, last - n % last);
+	reverse(out, last);
+	return (int)last;
 }
 
 int as_ring_words(const struct as_hub *hub, unsigned peer, unsigned dir, struct hub_ring *words)

@@ -44,6 +44,7 @@ struct as_message { /* a descriptor that waits */
 	uint32_t time_ms, call, len, slot;
 	uint16_t method;
 	uint8_t kind, flags;
+	int32_t aux;
 };
 
 struct as_ring { /* one direction of a link, at one moment */
@@ -134,6 +135,20 @@ int as_ring_words(const struct as_hub *hub, unsigned peer, unsigned dir, struct 
 int as_ring_find(const struct as_hub *hub, unsigned peer, unsigned dir,
 		 union as_ring_space *space, uint32_t slot, uint32_t call,
 		 struct as_message *found);
+
+/*
+ * as_ring_history - messages that still stand in a ring's cells, taken ones too: the last words
+ * that went through it. They are `last` at most, the newest, oldest first.
+ *
+ * ring  as as_ring_read() left it: where its messages end.
+ * Returns how many there are in `out`; negative as as_ring_read().
+ */
+int as_ring_history(const struct as_hub *hub, unsigned peer, unsigned dir,
+		    union as_ring_space *space, const struct as_ring *ring, struct as_message *out,
+		    unsigned last);
+
+/* as_method_read - row `i` of the latency histograms. Returns as as_hub_peer(). */
+int as_method_read(const struct as_hub *hub, unsigned i, struct hub_method *method);
 
 /* as_class_read - a class and the sums over its slots. Returns as as_ring_read(). */
 int as_class_read(const struct as_hub *hub, unsigned index, union as_ring_space *space,

@@ -176,6 +176,48 @@ json_t *report_finding_json(const struct report *r, const struct finding *f)
 
 /* ---- hubs ----------------------------------------------------------------------------------- */
 
+/* Its slot size, by which findings name a class too. */
+static json_t *class_bytes(const struct state_hub *hub, unsigned index)
+{
+	for (size_t i = 0; i < hub->classes; i++)
+		if (hub->klass[i].index == index)
+			return json_integer(hub->klass[i].bytes);
+	return json_null();
+}
+
+static json_t *message_json(const struct report *r, const struct state_hub *hub,
+			    const struct state_ring *ring, const struct state_message *m)
+{
+	const bool in_slot = m->slot != HUB_NO_SLOT;
+	json_t *o = json_object();
+
+	set(o, "cell", counter(m->position));
+	set(o, "kind", json_string(names_of(&names_kind, m->kind)));
+	set(o, "call", number_or_null(m->call, m->call));
+	set(o, "method", json_integer(m->method));
+	set(o, "bytes", json_integer(m->len));
+	set(o, "class", in_slot ? class_bytes(hub, HUB_SLOT_REF_CLASS(m->slot)) : json_null());
+	set(o, "slot", number_or_null(in_slot, HUB_SLOT_REF_INDEX(m->slot)));
+	set(o, "status", number_or_null(m->kind == HUB_KIND_REPLY, m->aux));
+	set(o, "more", json_boolean(m->flags & HUB_FLAG_MORE));
+	set(o, "waiting", json_boolean(m->position >= ring->tail));
+	set(o, "time", time_or_null(r->st, m->time_us));
+	return o;
+}
+
+/* null: not asked for (--messages). */
+static json_t *messages_json(const struct report *r, const struct state_hub *hub,
+			     const struct state_ring *ring)
+{
+	if (!hub->has_recent)
+		return json_null();
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < ring->recents; i++)
+		append(array, message_json(r, hub, ring, &ring->recent[i]));
+	return array;
+}
+
 static json_t *ring_json(const struct report *r, const struct state_hub *hub,
 			 const struct state_peer *peer, int dir)
 {
@@ -185,7 +227,6 @@ static json_t *ring_json(const struct report *r, const struct state_hub *hub,
 	const bool waits = ring->waiting && ring->oldest.is_there && ring->oldest.time_us;
 	json_t *o = json_object();
 
-	(void)r;
 	set(o, "head", counter(ring->head));
 	set(o, "tail", counter(ring->tail));
 	set(o, "len", counter(ring->head > ring->tail ? ring->head - ring->tail : 0));
@@ -201,6 +242,7 @@ static json_t *ring_json(const struct report *r, const struct state_hub *hub,
 	    waits ? seconds(now > ring->oldest.time_us ? now - ring->oldest.time_us : 0)
 		  : json_null());
 	set(o, "damage", text_or_null(ring->damage));
+	set(o, "messages", messages_json(r, hub, ring));
 	return o;
 }
 
@@ -215,6 +257,16 @@ static json_t *beat_json(const struct report *r, const struct state_beat *b)
 	set(o, "state", json_string(names_of(&names_beat, b->state)));
 	set(o, "method", number_or_null(b->state == HUB_BEAT_HANDLER, b->method));
 	set(o, "since", time_or_null(r->st, b->since_us));
+	return o;
+}
+
+/* Payloads that were refused because no slot is as large. */
+static json_t *too_large_json(uint64_t n, uint64_t last_bytes)
+{
+	json_t *o = json_object();
+
+	set(o, "refused", counter(n));
+	set(o, "last_bytes", n ? counter(last_bytes) : json_null());
 	return o;
 }
 
@@ -238,6 +290,8 @@ static json_t *peer_json(const struct report *r, const struct state_hub *hub,
 	set(o, "send", ring_json(r, hub, p, HUB_SEND));
 	set(o, "calls_pending", json_integer(p->calls_pending));
 	set(o, "slots_held", json_integer(p->slots_held));
+	set(o, "too_large_to", too_large_json(p->host_too_large, p->host_too_large_bytes));
+	set(o, "too_large_from", too_large_json(p->too_large, p->too_large_bytes));
 	return o;
 }
 
@@ -258,6 +312,70 @@ static json_t *class_json(const struct state_hub *hub, const struct state_class 
 	set(o, "waiters", json_integer(k->waiters));
 	set(o, "failed", counter(k->failed));
 	return o;
+}
+
+static json_t *method_json(const struct state_method *m)
+{
+	json_t *o = json_object(), *buckets = json_array();
+
+	set(o, "method", json_integer(m->method));
+	set(o, "name", text_or_null(m->name));
+	set(o, "calls", counter(m->calls));
+	set(o, "failed", counter(m->failed));
+	set(o, "median_below_ns", counter(report_latency_ns(m, 50)));
+	set(o, "p99_below_ns", counter(report_latency_ns(m, 99)));
+	set(o, "longest_below_ns", counter(report_latency_ns(m, 100)));
+	for (unsigned i = 0; i < HUB_LATENCY_BUCKETS; i++) {
+		if (!m->bucket[i])
+			continue;
+		json_t *b = json_object();
+
+		set(b, "below_ns", counter(UINT64_C(2) << i));
+		set(b, "calls", counter(m->bucket[i]));
+		append(buckets, b);
+	}
+	set(o, "latency", buckets);
+	return o;
+}
+
+static json_t *slot_json(const struct report *r, const struct state_hub *hub,
+			 const struct state_slot *s)
+{
+	json_t *o = json_object();
+
+	set(o, "class", class_bytes(hub, s->klass));
+	set(o, "slot", json_integer(s->index));
+	set(o, "state", json_string(names_of(&names_slot_state, s->slot_state)));
+	set(o, "direction", json_string(names_of(&names_direction, s->direction)));
+	set(o, "peer", json_integer(s->peer));
+	set(o, "incarnation", json_integer(s->incarnation));
+	set(o, "generation", counter(s->generation));
+	set(o, "bytes", json_integer(s->bytes));
+	set(o, "call", number_or_null(s->call, s->call));
+	set(o, "method", number_or_null(s->method, s->method));
+	set(o, "since", time_or_null(r->st, s->time_us));
+	return o;
+}
+
+/* null: not asked for (--slots). */
+static json_t *slots_json(const struct report *r, const struct state_hub *hub)
+{
+	if (!hub->has_every)
+		return json_null();
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < hub->everys; i++)
+		append(array, slot_json(r, hub, &hub->every[i]));
+	return array;
+}
+
+static json_t *methods_json(const struct state_hub *hub)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < hub->methods; i++)
+		append(array, method_json(&hub->method[i]));
+	return array;
 }
 
 static json_t *hub_json(const struct report *r, const struct state_hub *h)
@@ -283,6 +401,8 @@ static json_t *hub_json(const struct report *r, const struct state_hub *h)
 	set(o, "calls_limit", json_integer(h->calls_max));
 	set(o, "peers", peers);
 	set(o, "classes", classes);
+	set(o, "methods", methods_json(h));
+	set(o, "slots", slots_json(r, h));
 	return o;
 }
 

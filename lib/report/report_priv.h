@@ -41,6 +41,12 @@ void report_slots(const struct paper *p, const struct report *r, const struct st
 void report_calls(const struct paper *p, const struct state_hub *hub);
 void report_processes(const struct paper *p, const struct report *r);
 void report_stacks(const struct paper *p, const struct report *r);
+/* What only a hub file has; the latter two where they were asked for. */
+void report_methods(const struct paper *p, const struct state_hub *hub);
+void report_messages(const struct paper *p, const struct report *r, const struct state_hub *hub);
+void report_slot_list(const struct paper *p, const struct state_hub *hub);
+/* So many percent of the calls took less (a power of two); 0: not known. */
+uint64_t report_latency_ns(const struct state_method *m, unsigned percent);
 /* The frames of a stack, one a line. */
 void report_frames(const struct paper *p, unsigned indent, const struct state_stack *s);
 /* A finding's evidence, meaning and next steps. */

@@ -222,6 +222,22 @@ static void put_class(const struct paper *p, const struct report *r, const struc
 	put_owners(p, hub, k);
 }
 
+static void put_too_large(const struct paper *p, const struct state_hub *hub,
+			  const struct state_peer *peer, uint64_t refused, uint64_t last_bytes,
+			  const char *way)
+{
+	char limit[UNITS_TEXT], last[UNITS_TEXT];
+	uint32_t largest = 0;
+
+	for (size_t i = 0; i < hub->classes; i++)
+		largest = hub->klass[i].bytes > largest ? hub->klass[i].bytes : largest;
+	if (refused)
+		paper_put(p, "%*s%llu payload%s %s %s(%u) refused: larger than the largest slot"
+			  " (%s), the last %s\n", REPORT_COLUMN, "", (unsigned long long)refused,
+			  refused == 1 ? "" : "s", way, peer->name ? peer->name : "peer", peer->id,
+			  largest ? units_class(limit, largest) : "-", units_bytes(last, last_bytes));
+}
+
 void report_slots(const struct paper *p, const struct report *r, const struct state_hub *hub)
 {
 	size_t left_out = 0, n = 0;
@@ -246,6 +262,12 @@ void report_slots(const struct paper *p, const struct report *r, const struct st
 			  left_out == 1 ? "" : "es");
 	else if (!n)
 		paper_put(p, hub->carried ? "as last seen\n" : "none\n");
+	for (size_t i = 0; i < hub->peers; i++) {
+		const struct state_peer *peer = &hub->peer[i];
+
+		put_too_large(p, hub, peer, peer->host_too_large, peer->host_too_large_bytes, "to");
+		put_too_large(p, hub, peer, peer->too_large, peer->too_large_bytes, "from");
+	}
 }
 
 /* ---- CALLS ---------------------------------------------------------------------------------- */

@@ -244,6 +244,12 @@ void report_text(const struct paper *p, const struct report *r)
 			paper_put(p, "\n");
 	}
 	report_processes(p, r);
+	for (size_t i = 0; i < r->st->hubs; i++) {
+		if (p->verbose)
+			report_methods(p, &r->st->hub[i]);
+		report_messages(p, r, &r->st->hub[i]);
+		report_slot_list(p, &r->st->hub[i]);
+	}
 	report_stacks(p, r);
 	put_unseen(p, r);
 }

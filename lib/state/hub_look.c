@@ -42,6 +42,7 @@ struct hub_look {
 	bool is_this_pidns; /* its pids mean here what they meant there */
 	char damage[AS_RING_TEXT * 2]; /* of the first page when it was opened; "" none */
 	unsigned damages;
+	bool wants_messages, wants_slots;
 	uint8_t page[HUB_PAGE];        /* as it was then */
 	size_t page_bytes;
 	union as_ring_space space;
@@ -243,6 +244,12 @@ void hub_look_close(struct hub_look *look)
 	free(look);
 }
 
+void hub_look_want(struct hub_look *look, bool messages, bool slots)
+{
+	look->wants_messages = messages;
+	look->wants_slots = slots;
+}
+
 const char *hub_look_path(const struct hub_look *look)
 {
 	return look->path;
@@ -413,7 +420,7 @@ static void fill_beat(struct filling *f, uint64_t word, struct state_beat *beat)
 	alive_at(f, us);
 }
 
-static void fill_message(struct filling *f, const struct as_message *from, struct state_message *m)
+static void fill_message(const struct as_message *from, struct state_message *m)
 {
 	*m = (struct state_message){
 		.is_there = from->is_there,
@@ -422,10 +429,40 @@ static void fill_message(struct filling *f, const struct as_message *from, struc
 		.len = from->len,
 		.slot = from->slot,
 		.kind = from->kind,
+		.flags = from->flags,
 		.method = from->method,
+		.aux = from->aux,
 	};
+}
+
+/* One that waits. Its time is a sign of life. */
+static void fill_waiting(struct filling *f, const struct as_message *from, struct state_message *m)
+{
+	fill_message(from, m);
 	if (from->is_there)
 		m->time_us = ms_alive(f, from->time_ms);
+}
+
+/* The last messages of a ring, whether they wait or were taken. */
+static void fill_recent(struct filling *f, unsigned peer, unsigned dir, const struct as_ring *ring,
+			struct state_ring *r)
+{
+	struct as_message recent[HUB_LOOK_RECENT];
+	const int n = as_ring_history(&f->look->hub, peer, dir, &f->look->space, ring, recent,
+				      HUB_LOOK_RECENT);
+
+	if (n <= 0)
+		return;
+	r->recent = arena_take(&f->st->arena, (size_t)n * sizeof(*r->recent));
+	if (!r->recent) {
+		f->no_memory = true;
+		return;
+	}
+	for (int i = 0; i < n; i++) {
+		fill_message(&recent[i], &r->recent[i]);
+		r->recent[i].time_us = ms_time(f, recent[i].time_ms);
+	}
+	r->recents = (size_t)n;
 }
 
 static void fill_ring(struct filling *f, unsigned peer, unsigned dir, struct state_ring *r)
@@ -459,8 +496,10 @@ static void fill_ring(struct filling *f, unsigned peer, unsigned dir, struct sta
 		r->damage = copy_text(f, ring.damage, sizeof(ring.damage));
 	} else {
 		r->waiting = ring.waiting;
-		fill_message(f, &ring.oldest, &r->oldest);
-		fill_message(f, &ring.newest, &r->newest);
+		fill_waiting(f, &ring.oldest, &r->oldest);
+		fill_waiting(f, &ring.newest, &r->newest);
+		if (f->look->wants_messages)
+			fill_recent(f, peer, dir, &ring, r);
 	}
 	r->written = r->read + r->waiting;
 }
@@ -513,6 +552,10 @@ static void fill_peer(struct filling *f, unsigned i, const struct hub_peer *from
 	p->alloc_failed = WORD(from->alloc_failed);
 	p->host_alloc_failed = WORD(from->host_alloc_failed);
 	p->handled = WORD(from->handled);
+	p->too_large = WORD(from->too_large);
+	p->too_large_bytes = WORD(from->too_large_bytes);
+	p->host_too_large = WORD(from->host_too_large);
+	p->host_too_large_bytes = WORD(from->host_too_large_bytes);
 	if (i == 0)
 		return; /* the host has no rings of its own */
 	fill_ring(f, i, HUB_RECV, &p->ring[HUB_RECV]);
@@ -613,17 +656,36 @@ static void add_slot(struct filling *f, const struct state_slot *slot)
 		hub->slot[hub->slots++] = *slot;
 }
 
+/* All that are not free, in order of their index. */
+static void list_slot(struct filling *f, unsigned klass, uint32_t index, const struct hub_slot *slot,
+		      uint32_t *listed)
+{
+	struct state_hub *hub = f->hub;
+
+	if (HUB_SLOT_STATE(WORD(slot->word)) == HUB_SLOT_FREE ||
+	    !as_slot_is_sane(&f->look->hub, WORD(slot->word)))
+		return;
+	if (++*listed > HUB_LOOK_EVERY)
+		hub->every_left_out++;
+	else if (ARENA_GROW(&f->st->arena, hub->every, hub->everys, hub->everys_room))
+		f->no_memory = true;
+	else
+		hub->every[hub->everys++] = slot_of(f, klass, index, slot);
+}
+
 static void fill_slots(struct filling *f, unsigned klass)
 {
 	FREES struct state_slot *all = NULL;
 	size_t n = 0, room = 0;
 	struct as_ring_walk walk;
 	const struct hub_slot *slot;
-	uint32_t index;
+	uint32_t index, listed = 0;
 
 	if (as_slots_begin(&walk, &f->look->hub, klass, &f->look->space))
 		return; /* said by as_class_read() */
 	while (as_slots_next(&walk, &slot, &index) == 1) {
+		if (f->look->wants_slots)
+			list_slot(f, klass, index, slot, &listed);
 		if (!is_listed(f, slot))
 			continue;
 		if (n == LIST)
@@ -821,6 +883,32 @@ static void fill_calls(struct filling *f)
 			fill_calls_of(f, f->hub->peer[i].id);
 }
 
+/* ---- methods ----------------------------------------------------------------------------- */
+
+static void fill_methods(struct filling *f)
+{
+	struct state_hub *hub = f->hub;
+	struct hub_method row;
+
+	for (unsigned i = 0; !f->no_memory && as_method_read(&f->look->hub, i, &row) == 0; i++) {
+		if (!WORD(row.method) || WORD(row.method) > UINT16_MAX || !WORD(row.calls))
+			continue;
+		if (ARENA_GROW(&f->st->arena, hub->method, hub->methods, hub->methods_room)) {
+			f->no_memory = true;
+			return;
+		}
+		struct state_method *m = &hub->method[hub->methods++];
+
+		*m = (struct state_method){ .method = (uint16_t)WORD(row.method),
+					    .calls = WORD(row.calls),
+					    .failed = WORD(row.failed) };
+		if (row.name[0])
+			m->name = copy_text(f, row.name, sizeof(row.name));
+		for (unsigned b = 0; b < HUB_LATENCY_BUCKETS; b++)
+			m->bucket[b] = WORD(row.bucket[b]);
+	}
+}
+
 /* ---- the hub ----------------------------------------------------------------------------- */
 
 /* Times in the file lie before this. */
@@ -875,6 +963,9 @@ int hub_look_fill(struct hub_look *look, struct state *st, enum state_source sou
 		f.newest_us = mono_us();
 	fill_classes(&f);
 	fill_calls(&f);
+	fill_methods(&f);
+	hub->has_recent = look->wants_messages;
+	hub->has_every = look->wants_slots;
 	tell_damage(&f);
 	hub->seen_us = shifted(&f, f.newest_us);
 	return f.no_memory || !hub->path ? -ENOMEM : 0;

@@ -14,6 +14,8 @@
 struct hub_look;
 
 enum {
+	HUB_LOOK_RECENT = 32, /* messages listed of each ring: the last */
+	HUB_LOOK_EVERY = 4096, /* slots listed of each class when all are wanted */
 	HUB_LOOK_SLOTS = 256, /* single slots listed of each class: the oldest */
 	HUB_LOOK_CALLS = 256, /* calls listed of each table: the oldest; of the host's also the
 				 oldest to each peer and what tells something by itself */
@@ -33,6 +35,9 @@ int hub_look_open(const char *path, struct hub_look **look, struct err *err);
 
 /* hub_look_close - NULL is fine. */
 void hub_look_close(struct hub_look *look);
+
+/* hub_look_want - list the last messages of each ring, and every slot that is not free. */
+void hub_look_want(struct hub_look *look, bool messages, bool slots);
 
 /* hub_look_path - as given. Borrowed. hub_look_boot - boot id of the machine it was made on. */
 const char *hub_look_path(const struct hub_look *look);

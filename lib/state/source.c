@@ -22,6 +22,7 @@ struct source_files {
 	struct hub_look **hub;
 	size_t hubs, hubs_room;
 	bool has_told_hubs;
+	bool wants_messages, wants_slots;
 	bool has_told;               /* a state was made, returned or not */
 	uint64_t since_us, until_us; /* CLOCK_REALTIME; 0 open */
 };
@@ -105,6 +106,8 @@ static int fill_hub(struct source_files *f, struct hub_look *look, struct state 
 	const int64_t offset_us = hub_look_real_offset_us(look);
 	const int64_t shift_us = source_clock_shift(&f->clock, hub_look_boot(look), offset_us);
 	struct state_input *in = state_add_input(st);
+
+	hub_look_want(look, f->wants_messages, f->wants_slots);
 	const int e = in ? hub_look_fill(look, st, STATE_HUB_FILE, shift_us) : -ENOMEM;
 
 	if (e)
@@ -331,6 +334,8 @@ int source_open_paths(const char *const *paths, const struct source_options *opt
 	f->base.next = next_file_state;
 	f->base.close = close_files;
 	if (options) {
+		f->wants_messages = options->messages;
+		f->wants_slots = options->slots;
 		f->since_us = options->since_us;
 		f->until_us = options->until_us;
 	}

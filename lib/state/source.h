@@ -32,6 +32,8 @@ struct source_options {
 	bool read_only;            /* live: nothing that perturbs: PEEK only (so far it never does
 				      more: threads that run have no stack) */
 	bool stacks;               /* live: capture threads' stacks by PEEK */
+	bool messages;             /* hub files: list the last messages of each ring */
+	bool slots;                /* hub files: list every slot that is not free */
 	bool bells;                /* live: ask for unread bell bytes (sock_diag) */
 };
 

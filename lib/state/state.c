@@ -148,6 +148,12 @@ static void merge_peer(struct state_peer *into, const struct state_peer *from, b
 
 	if (from_is_fresher)
 		*into = *from;
+	for (unsigned dir = 0; dir < 2; dir++) {
+		if (into->ring[dir].recents)
+			continue;
+		into->ring[dir].recent = other.ring[dir].recent;
+		into->ring[dir].recents = other.ring[dir].recents;
+	}
 	if (into->alive == STATE_UNKNOWN)
 		into->alive = other.alive;
 	if (into->stopped == STATE_UNKNOWN)
@@ -221,6 +227,22 @@ static void merge_tables(struct state_hub *into, const struct state_hub *from)
 	into->carried = true;
 }
 
+/* What only the file has, and what was asked of it. */
+static void merge_details(struct state_hub *into, const struct state_hub *from)
+{
+	if (!into->methods) {
+		into->method = from->method;
+		into->methods = into->methods_room = from->methods;
+	}
+	if (!into->has_every) {
+		into->every = from->every;
+		into->everys = into->everys_room = from->everys;
+		into->every_left_out = from->every_left_out;
+		into->has_every = from->has_every;
+	}
+	into->has_recent |= from->has_recent;
+}
+
 static int merge_hub(struct state *st, size_t i, size_t j)
 {
 	if (is_better_base(&st->hub[j], &st->hub[i])) {
@@ -238,6 +260,7 @@ static int merge_hub(struct state *st, size_t i, size_t j)
 		if (r)
 			return r;
 		merge_tables(into, from);
+		merge_details(into, from);
 	}
 	if (into->host_alive == STATE_UNKNOWN)
 		into->host_alive = from->host_alive;

@@ -46,8 +46,9 @@ struct state_message { /* a descriptor as seen in a ring */
 	uint64_t time_us;      /* publication */
 	uint64_t position;     /* of its first cell */
 	uint32_t call, len, slot;
-	uint8_t kind;          /* enum hub_kind */
+	uint8_t kind, flags;   /* enum hub_kind; HUB_FLAG_* */
 	uint16_t method;
+	int32_t aux;           /* by kind, see hub_format.h */
 };
 
 struct state_ring {
@@ -60,6 +61,8 @@ struct state_ring {
 	uint64_t bytes, sleeps, full, full_waits, rescues, refused;
 	uint64_t take_us;
 	struct state_message oldest, newest; /* waiting */
+	struct state_message *recent;    /* the last that went through it, oldest first; only where */
+	size_t recents;                  /* the source was asked for them */
 	const char *damage;              /* NULL, or what is wrong: then do not believe the rest */
 };
 
@@ -89,6 +92,8 @@ struct state_peer {
 	uint32_t calls_pending;       /* host's calls to it */
 	uint32_t slots_held;
 	uint64_t alloc_failed, host_alloc_failed, handled;
+	uint64_t too_large, too_large_bytes; /* payloads refused: larger than any slot; the last */
+	uint64_t host_too_large, host_too_large_bytes; /* the host's for it */
 	struct state_ring ring[2];    /* HUB_RECV, HUB_SEND */
 	int process;                  /* index into state->process, -1: not seen */
 	uint64_t seen_us;             /* when it was read; 0: with its hub (state_join() sets it) */
@@ -123,6 +128,13 @@ struct state_slot {
 	uint16_t peer, incarnation;
 	uint64_t generation, time_us;
 	uint32_t bytes, call, method;
+};
+
+struct state_method { /* how long calls of it took */
+	uint16_t method;
+	const char *name;        /* NULL: none given */
+	uint64_t calls, failed;
+	uint64_t bucket[HUB_LATENCY_BUCKETS]; /* calls that took 2^i to 2^(i+1) ns */
 };
 
 struct state_call {
@@ -167,6 +179,12 @@ struct state_hub {
 	bool slots_listed;       /* false: this source lists no single slots */
 	struct state_call *call;
 	size_t calls, calls_room;
+	struct state_method *method; /* called so far; only from a hub file */
+	size_t methods, methods_room;
+	struct state_slot *every;    /* all slots that are not free, where the source was asked */
+	size_t everys, everys_room;
+	uint32_t every_left_out;     /* beyond what is listed */
+	bool has_recent, has_every;  /* it was asked */
 };
 
 struct state_frame {

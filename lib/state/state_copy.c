@@ -10,13 +10,14 @@
  */
 #if UINTPTR_MAX == UINT64_MAX
 _Static_assert(sizeof(struct state_input) == 48, "new field: does it point?");
-_Static_assert(sizeof(struct state_ring) == 232, "new field: does it point?");
-_Static_assert(sizeof(struct state_peer) == 664, "new field: does it point?");
+_Static_assert(sizeof(struct state_ring) == 264, "new field: does it point?");
+_Static_assert(sizeof(struct state_peer) == 760, "new field: does it point?");
 _Static_assert(sizeof(struct state_owner) == 24, "new field: does it point?");
 _Static_assert(sizeof(struct state_class) == 120, "new field: does it point?");
 _Static_assert(sizeof(struct state_slot) == 48, "new field: does it point?");
+_Static_assert(sizeof(struct state_method) == 416, "new field: does it point?");
 _Static_assert(sizeof(struct state_call) == 56, "new field: does it point?");
-_Static_assert(sizeof(struct state_hub) == 272, "new field: does it point?");
+_Static_assert(sizeof(struct state_hub) == 328, "new field: does it point?");
 _Static_assert(sizeof(struct state_frame) == 64, "new field: does it point?");
 _Static_assert(sizeof(struct state_stack) == 48, "new field: does it point?");
 _Static_assert(sizeof(struct state_holder) == 24, "new field: does it point?");
@@ -71,8 +72,10 @@ static void *copy_array(struct copying *c, const void *from, size_t n, size_t el
 static void copy_peer(struct copying *c, struct state_peer *p)
 {
 	copy_text(c, &p->name);
-	for (unsigned dir = 0; dir < 2; dir++)
+	for (unsigned dir = 0; dir < 2; dir++) {
 		copy_text(c, &p->ring[dir].damage);
+		COPY(c, p->ring[dir].recent, p->ring[dir].recents);
+	}
 }
 
 static void copy_hub(struct copying *c, struct state_hub *hub)
@@ -94,6 +97,12 @@ static void copy_hub(struct copying *c, struct state_hub *hub)
 	hub->slots_room = hub->slots;
 	COPY(c, hub->call, hub->calls);
 	hub->calls_room = hub->calls;
+	COPY(c, hub->method, hub->methods);
+	hub->methods_room = hub->methods;
+	for (size_t i = 0; i < hub->methods; i++)
+		copy_text(c, &hub->method[i].name);
+	COPY(c, hub->every, hub->everys);
+	hub->everys_room = hub->everys;
 }
 
 static void copy_lock(struct copying *c, struct state_lock *lock)

@@ -376,3 +376,50 @@ TEST(stamps_wrap_and_come_back_as_times)
 	const uint64_t now_us = 5000000 + ((UINT64_C(1) << 32) + 10) * 1000;
 	T_EQ(as_hub_ms_us(&hub, UINT32_MAX - 9, now_us), now_us - 20000);
 }
+
+TEST(the_last_messages_of_a_ring_are_read_after_they_were_taken)
+{
+	static struct as_message last[CELLS];
+	static union as_ring_space space;
+	struct as_hub hub;
+	struct as_ring ring;
+	uint64_t position = 0;
+
+	build();
+	struct hub_ring *r = ring_of(1, HUB_SEND);
+
+	/* 40 messages of 1, 2, 3, 4, 1, ... cells: some six laps */
+	for (uint32_t i = 0; i < 40; i++)
+		position = put(r, position, i % 4 + 1, i);
+	atomic_store(&r->head, position);
+	atomic_store(&r->tail, position);
+	T_EQ(as_hub_open(&hub, fd), 0);
+	T_EQ(as_ring_read(&hub, 1, HUB_SEND, &space, &ring), 0);
+	T_EQ(ring.published, position);
+
+	/* 16 cells back: 4 + 3 + 2 + 1 + 4 fit, of the 3 before them only two cells are left */
+	T_EQ(as_ring_history(&hub, 1, HUB_SEND, &space, &ring, last, CELLS), 5);
+	for (uint32_t i = 0; i < 5; i++)
+		T_EQ(last[i].call, 35 + i);
+	T_EQ(last[4].position, position - 4);
+
+	/* the newest two, in order */
+	T_EQ(as_ring_history(&hub, 1, HUB_SEND, &space, &ring, last, 2), 2);
+	T_EQ(last[0].call, 38);
+	T_EQ(last[1].call, 39);
+	T_EQ(as_ring_history(&hub, 1, HUB_SEND, &space, &ring, last, 3), 3);
+	T_EQ(last[0].call, 37);
+	T_EQ(last[2].call, 39);
+
+	/* one that was scribbled over, and the lap that has gone on meanwhile, are passed over */
+	atomic_store(&HUB_RING_CELLS(r)[last[1].position % CELLS].word, 0);
+	T_EQ(as_ring_history(&hub, 1, HUB_SEND, &space, &ring, last, CELLS), 4);
+	put(r, position, 4, 40);
+	T_EQ(as_ring_history(&hub, 1, HUB_SEND, &space, &ring, last, CELLS), 3);
+	T_EQ(last[2].call, 39);
+	T_EQ(as_ring_history(&hub, 7, HUB_SEND, &space, &ring, last, CELLS), -ENOENT);
+
+	/* a ring that nobody has used */
+	T_EQ(as_ring_read(&hub, 1, HUB_RECV, &space, &ring), 0);
+	T_EQ(as_ring_history(&hub, 1, HUB_RECV, &space, &ring, last, CELLS), 0);
+}

@@ -19,6 +19,17 @@ static struct state *full_state(void)
 #define TEXT(s) arena_strdup(&st->arena, (s))
 	build_owner(st, hub, k, p, HUB_TO_PEER, HUB_SLOT_HELD, 4, 41);
 	build_call(st, hub, 0, 3, 77, 2);
+	hub->method = arena_take(&st->arena, sizeof(*hub->method));
+	*hub->method = (struct state_method){ .method = 7, .name = TEXT("search"), .calls = 3 };
+	hub->methods = 1;
+	hub->every = arena_take(&st->arena, sizeof(*hub->every));
+	*hub->every = (struct state_slot){ .index = 12 };
+	hub->everys = 1;
+	for (unsigned dir = 0; dir < 2; dir++) {
+		p->ring[dir].recent = arena_take(&st->arena, sizeof(*p->ring[dir].recent));
+		*p->ring[dir].recent = (struct state_message){ .is_there = true, .call = 77 + dir };
+		p->ring[dir].recents = 1;
+	}
 	hub->path = TEXT("/dev/shm/demo.hub");
 	hub->writer = TEXT("0.1.0");
 	hub->damage = TEXT("a little");
@@ -108,6 +119,9 @@ TEST(a_copy_says_the_same_and_is_smaller)
 	T_EQ(copy.hub[0].klass[0].owner[0].n, 4);
 	T_EQ(copy.hub[0].slots, 4);
 	T_EQ(copy.hub[0].call[0].id, 77);
+	T_STR(copy.hub[0].method[0].name, "search");
+	T_EQ(copy.hub[0].every[0].index, 12);
+	T_EQ(copy.hub[0].peer[2].ring[1].recent[0].call, 78);
 	T_EQ(copy.processes, st->processes);
 	const struct state_process *p = state_find_process(&copy, BUILD_HOST_PID + 3, 0);
 	T_STR(p->feed, "search-1-2.ndjson");
