@@ -29,13 +29,20 @@ got=$(LD_LIBRARY_PATH=$lib "$TMPDIR/dynamic"; "$TMPDIR/static")
 grep -q "^Version: " "$lib/pkgconfig/shmhub.pc" || fail "shmhub.pc has no version"
 if grep -q '@' "$lib/pkgconfig/shmhub.pc"; then fail "shmhub.pc has an unfilled @...@"; fi
 
+# an example, by what the pkg-config file says
+flags=$(sed "s,^prefix=.*,prefix=$TMPDIR/root/usr,; s,^libdir=.*,libdir=$lib," "$lib/pkgconfig/shmhub.pc" >"$TMPDIR/shmhub.pc"
+	if command -v pkg-config >/dev/null; then PKG_CONFIG_PATH=$TMPDIR pkg-config --cflags --libs shmhub
+	else echo "-I$TMPDIR/root/usr/include -L$lib -lshmhub -pthread"; fi) || fail "pkg-config does not take shmhub.pc"
+cc $san -Wall -D_GNU_SOURCE -o "$TMPDIR/words" tests/example/words_run.c tests/example/words.c $flags || fail "an example does not build with $flags"
+
 # the public headers are C++ too
 if command -v c++ >/dev/null; then
-	printf '#include <shmhub.h>\n#include <sigdump.h>\nint main() { return sigdump_name("x") == 0; }\n' >"$TMPDIR/x.cc"
+	printf '#include <shmhub.h>\n#include <shmhub_codec.h>\n#include <sigdump.h>\nint main() { return sigdump_name("x") == 0; }\n' >"$TMPDIR/x.cc"
 	c++ -Wall -Wextra -Werror -I"$TMPDIR/root/usr/include" -c -o "$TMPDIR/x.o" "$TMPDIR/x.cc" || fail "the headers are no C++"
 fi
 for file in man/man1/sigdump.1 man/man1/shmtop.1 man/man1/shminspect.1 man/man5/feed.5 \
-	man/man7/shmscope-findings.7 bash-completion/completions/sigdump zsh/site-functions/_shmtop \
+	man/man3/shmhub.3 man/man5/hub.5 \
+	man/man7/shmhub.7 man/man7/shmscope-findings.7 bash-completion/completions/sigdump zsh/site-functions/_shmtop \
 	fish/vendor_completions.d/shminspect.fish; do
 	[ -s "$TMPDIR/root/usr/share/$file" ] || fail "$file is not installed"
 done
