@@ -57,6 +57,12 @@ static void copy_texts(struct arena *a, struct finding *f)
 		f->fact[i].key = copy_text(a, f->fact[i].key);
 		f->fact[i].text = copy_text(a, f->fact[i].text);
 	}
+	for (size_t i = 0; i < f->edges; i++) {
+		f->edge[i].who = copy_text(a, f->edge[i].who);
+		f->edge[i].waits_for = copy_text(a, f->edge[i].waits_for);
+		f->edge[i].whom = copy_text(a, f->edge[i].whom);
+		f->edge[i].site = copy_text(a, f->edge[i].site);
+	}
 }
 
 static int copy_findings(struct arena *a, const struct findings *from, struct findings *to)

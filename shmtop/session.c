@@ -86,6 +86,55 @@ int session_take(struct session *s, struct state *st)
 	return f ? keep_frame(s, f) : -ENOMEM;
 }
 
+/* ---- names ------------------------------------------------------------------------------- */
+
+/* Safety: state_symbolize() asks through a pointer to a function that takes nothing. One thread
+ * has sessions. */
+static uint64_t names_end_us;
+
+static bool is_enough(void)
+{
+	return clock_us() >= names_end_us;
+}
+
+/* Returns whether there is nothing left to do. */
+static bool name_stacks(struct session *s, struct state *st)
+{
+	const struct sym_options plain = { 0 };
+
+	if (!s->symbols && sym_create(&plain, &s->symbols, NULL))
+		return true;
+	names_end_us = clock_us() + NAMES_US;
+	return state_symbolize(st, s->symbols, is_enough) != 1;
+}
+
+/* What kind of lock somebody sleeps on is told by names: the judge wants them before it looks. */
+static bool wants_names(const struct state *st)
+{
+	for (size_t i = 0; i < st->processes; i++) {
+		const struct state_process *p = &st->process[i];
+
+		for (size_t k = 0; k < p->threads && !p->carried; k++)
+			if (p->thread[k].lock && p->thread[k].lock->looks == 2)
+				return true;
+	}
+	return false;
+}
+
+bool session_name_stacks(struct session *s)
+{
+	if (!s->history.n || !s->history.frame[s->shown]->st.stacks)
+		return true;
+	struct frame *f = s->history.frame[s->shown];
+	const size_t before = frame_bytes(f);
+	const bool done = name_stacks(s, &f->st);
+
+	s->history.bytes += frame_bytes(f) - before;
+	return done;
+}
+
+/* ---- samples ---------------------------------------------------------------------------- */
+
 /* Stacks of all threads cost more than all the rest: seldom, unless somebody looks at them. */
 static struct source *choose_source(struct session *s, uint64_t now_us)
 {
@@ -108,6 +157,8 @@ int session_sample(struct session *s, struct err *err)
 
 	if (r <= 0)
 		return r;
+	if (wants_names(&st))
+		name_stacks(s, &st);
 	r = judge_look(s->judge, &st);
 	if (r == 0)
 		r = session_take(s, &st);
@@ -170,31 +221,6 @@ void session_close(struct session *s)
 	s->symbols = NULL;
 	s->src = NULL;
 	s->judge = NULL;
-}
-
-/* Safety: state_symbolize() asks through a pointer to a function that takes nothing. One thread
- * has sessions. */
-static uint64_t names_end_us;
-
-static bool is_enough(void)
-{
-	return clock_us() >= names_end_us;
-}
-
-bool session_name_stacks(struct session *s)
-{
-	if (!s->history.n || !s->history.frame[s->shown]->st.stacks)
-		return true;
-	struct frame *f = s->history.frame[s->shown];
-	const size_t before = frame_bytes(f);
-	const struct sym_options plain = { 0 };
-
-	if (!s->symbols && sym_create(&plain, &s->symbols, NULL))
-		return true;
-	names_end_us = clock_us() + NAMES_US;
-	const int r = state_symbolize(&f->st, s->symbols, is_enough);
-	s->history.bytes += frame_bytes(f) - before;
-	return r != 1;
 }
 
 /* ---- looking ----------------------------------------------------------------------------- */

@@ -68,21 +68,31 @@ static struct paper paper_for(FILE *out, const struct dump_options *o)
 	return p;
 }
 
-/* All states of the feeds go before the judge; the last one is what is shown. */
+static int look(struct judge *judge, const struct state *st, struct err *err)
+{
+	return judge_look(judge, st) ? err_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+/* All states of the feeds go before the judge, but for the last one, which is what is shown:
+ * it is to have its names first, and names cost too much to give them to every one. */
 static int read_states(struct source *src, struct judge *judge, uint64_t family, struct state *last,
 		       struct err *err)
 {
 	struct state st;
+	bool is_first = true;
 	int more;
 
 	state_init(last);
 	while ((more = source_next(src, &st, err)) == 1) {
-		if (living_look(&st, family) || judge_look(judge, &st))
-			more = err_set(err, -ENOMEM, "out of memory");
+		int code = is_first ? 0 : look(judge, last, err);
+
+		is_first = false;
 		state_fini(last);
 		*last = st;
-		if (more < 0)
-			break;
+		if (!code && living_look(last, family))
+			code = err_set(err, -ENOMEM, "out of memory");
+		if (code)
+			return code;
 	}
 	return more;
 }
@@ -147,6 +157,8 @@ static int judge_and_print(FILE *out, struct source *src, struct sym_cache *cach
 	int code = read_states(src, judge, family, &last, err);
 	if (!code && name_frames(&last, cache, o))
 		code = err_set(err, -ENOMEM, "out of memory");
+	if (!code)
+		code = look(judge, &last, err);
 	if (!code)
 		code = print(out, &last, judge, family, o, err);
 	state_fini(&last);

@@ -84,6 +84,7 @@ static struct state_process *add_process(struct state *st, int32_t pid, const ch
 	p->state = 'S';
 	p->source = STATE_LIVE;
 	p->seen_us = p->dump_us = st->now_us;
+	p->all_threads = true;
 	struct state_thread *t = state_add_thread(st, p);
 
 	t->tid = pid;
@@ -268,6 +269,57 @@ int build_stack(struct state *st, const char *const *functions)
 			s->frame[i].offset += (uint64_t)(unsigned char)*c << 8;
 	}
 	return (int)(s - st->stack);
+}
+
+/* ---- threads that sleep --------------------------------------------------------------------- */
+
+struct state_thread *build_thread(struct state *st, struct state_process *p, int32_t tid,
+				  const char *name)
+{
+	struct state_thread *t = state_add_thread(st, p);
+
+	t->tid = tid;
+	t->name = name;
+	t->state = 'S';
+	t->wait = STATE_WAIT_POLL;
+	t->wait_text = "epoll_wait";
+	t->sys = 232;
+	t->captured = "peek";
+	return t;
+}
+
+struct state_lock *build_sleep(struct state *st, struct state_process *p, int32_t tid,
+			       enum state_lock_kind kind, uint64_t addr, const char *name,
+			       int32_t owner, double seconds)
+{
+	struct state_thread *t = state_find_thread(p, tid);
+	struct state_lock *lock = arena_take(&st->arena, sizeof(*lock));
+
+	if (!t || !lock)
+		T_FAIL("no thread %d", tid);
+	t->wait = kind == STATE_LOCK_FILE ? STATE_WAIT_LOCK : STATE_WAIT_FUTEX;
+	t->wait_text = "futex";
+	t->sys = kind == STATE_LOCK_FILE ? 73 : 202;
+	t->arg[1] = 128;
+	t->still_us = build_ago(st->now_us, seconds);
+	t->lock = lock;
+	*lock = (struct state_lock){
+		.kind = kind,
+		.sure = true,
+		.addr = addr,
+		.name = name,
+		.word = kind == STATE_LOCK_FILE ? 0 : addr,
+		.expected = 2,
+		.value = { 2, 2 },
+		.looks = kind == STATE_LOCK_FILE ? 1 : 2,
+		.is_private = true,
+		.from_us = build_ago(st->now_us, seconds),
+		.to_us = build_ago(st->now_us, 0.001),
+		.owner_tid = owner,
+		.owner_pid = owner ? p->pid : 0,
+		.owner_alive = owner ? STATE_YES : STATE_UNKNOWN,
+	};
+	return lock;
 }
 
 /* ---- slots and calls ------------------------------------------------------------------------ */

@@ -50,6 +50,16 @@ void build_stopped(struct state *st, struct state_peer *peer);
 /* Frames by name: "inner", "outer", NULL. Returns the stack's index. */
 int build_stack(struct state *st, const char *const *functions);
 
+/* One more thread, asleep; pointers to others of its process are void afterwards. */
+struct state_thread *build_thread(struct state *st, struct state_process *p, int32_t tid,
+				  const char *name);
+
+/* The thread has slept on a lock for `seconds`, and was found there in both looks. owner: of its
+ * own process, alive; 0: nobody. */
+struct state_lock *build_sleep(struct state *st, struct state_process *p, int32_t tid,
+			       enum state_lock_kind kind, uint64_t addr, const char *name,
+			       int32_t owner, double seconds);
+
 /* A class of slots, all free; and n slots of it in one pair of hands. */
 struct state_class *build_class(struct state *st, struct state_hub *hub, uint32_t bytes,
 				uint32_t slots);

@@ -46,6 +46,12 @@ struct place place_of_end(const struct scene_end *end)
 	return place_of_peer(end->peer, (uint64_t)end->dir);
 }
 
+struct place place_of_threads(const struct state_process *p, uint64_t what)
+{
+	return (struct place){ .kind = PLACE_THREADS, .hub = p->start, .hub_path = "",
+			       .peer = (uint32_t)p->pid, .what = what };
+}
+
 /* ---- adding --------------------------------------------------------------------------------- */
 
 static const struct finding_where nowhere = {
@@ -144,8 +150,12 @@ static size_t frames_of_hub(const struct state_stack *s, size_t i)
 	return outer && strncmp(outer, "shmhub_", strlen("shmhub_")) == 0 ? end - i : 0;
 }
 
-static const char *site_of(struct candidates *out, const struct state_stack *s)
+const char *site_of(struct candidates *out, const struct state *st, const struct state_thread *t)
 {
+	if (t->stack < 0 || (size_t)t->stack >= st->stacks)
+		return NULL;
+	const struct state_stack *s = &st->stack[t->stack];
+
 	for (size_t i = 0; i < s->frames; i++) {
 		i += frames_of_hub(s, i);
 		if (i == s->frames)
@@ -169,7 +179,78 @@ void candidate_stack(struct candidates *out, struct candidate *c, const struct s
 	if (t->stack < 0 || (size_t)t->stack >= st->stacks)
 		return;
 	c->where.stack = t->stack;
-	c->where.site = site_of(out, &st->stack[t->stack]);
+	c->where.site = site_of(out, st, t);
+}
+
+/* ---- of threads ------------------------------------------------------------------------------- */
+
+/* The hub that the process has a part in, and as which peer; NULL for the host, or neither. */
+static const struct scene_hub *part_of(const struct scene *scene, const struct state_process *p,
+				       const struct scene_peer **peer_of)
+{
+	*peer_of = NULL;
+	for EACH_HUB(scene, hub) {
+		if (hub->host.process == p)
+			return hub;
+		for EACH_PEER(hub, peer) {
+			if (peer->end[HUB_RECV].consumer.process != p)
+				continue;
+			*peer_of = peer;
+			return hub;
+		}
+	}
+	return NULL;
+}
+
+const char *who_process(struct candidates *out, const struct scene *scene,
+			const struct state_process *p)
+{
+	const struct scene_peer *peer;
+	const struct scene_hub *hub = part_of(scene, p, &peer);
+
+	if (hub)
+		return who(out, peer ? &peer->end[HUB_RECV].consumer : &hub->host);
+	return text(out, "%s (pid %d)", p->name ? p->name : "process", p->pid);
+}
+
+struct candidate *candidate_of_thread(struct candidates *out, const struct scene *scene,
+				      const struct state_process *p, const struct state_thread *t,
+				      uint64_t what)
+{
+	struct candidate *c = candidate_add(out, place_of_threads(p, what));
+	const struct scene_peer *peer;
+	const struct scene_hub *hub = part_of(scene, p, &peer);
+
+	c->where.pid = p->pid;
+	c->where.name = peer ? peer->name : p->name;
+	c->place_text = p->name ? p->name : text(out, "pid %d", p->pid);
+	if (hub)
+		c->where.hub = hub->name;
+	if (peer) {
+		c->where.peer = peer->p->id;
+		c->place_text = text(out, "%s(%u)", peer->name, peer->p->id);
+	}
+	c->place_text = text(out, "%s tid %d", c->place_text, t->tid);
+	candidate_stack(out, c, scene->st, t);
+	return c;
+}
+
+void candidate_edge(struct candidates *out, struct candidate *c, const struct scene *scene,
+		    const struct waits_node *node, const struct state_process *home)
+{
+	char who_text[WAITS_TEXT], what[WAITS_TEXT], whom[WAITS_TEXT];
+
+	if (c->edges == FINDING_EDGES)
+		return;
+	waits_whom(&scene->waits, node, home, whom);
+	c->edge[c->edges++] = (struct finding_edge){
+		.pid = node->process->pid,
+		.tid = node->thread->tid,
+		.who = text(out, "%s", waits_who(node, home, who_text)),
+		.waits_for = text(out, "%s", waits_what(node, what)),
+		.whom = whom[0] ? text(out, "%s", whom) : NULL,
+		.site = site_of(out, scene->st, node->thread),
+	};
 }
 
 void candidate_next(struct candidate *c, const char *what_to_do)
@@ -220,6 +301,69 @@ void candidate_stuck_end(struct candidate *c, const struct scene_end *end)
 void candidate_waits_for_end(struct candidate *c, const struct scene_end *end)
 {
 	add_node(c->waits_for, node_of_consumer(end));
+}
+
+/* One thread: what of each hub stands still with it. */
+static void add_nodes_of_thread(struct candidate *c, const struct scene *scene,
+				const struct waits_node *node)
+{
+	const uint32_t tid = (uint32_t)node->thread->tid;
+
+	for EACH_HUB(scene, hub) {
+		uint32_t links = 0, link = 0;
+
+		for EACH_PEER(hub, peer) {
+			if (peer->end[HUB_RECV].consumer.process == node->process &&
+			    peer->p->loop_tid == tid)
+				candidate_stuck(c, NODE_PEER, hub, peer->p->id);
+			if (hub->host.process != node->process)
+				continue;
+			if (peer->p->host_handler_tid == tid)
+				candidate_stuck(c, NODE_LINK, hub, peer->p->id);
+			if (peer->p->host_tid != tid)
+				continue;
+			links++;
+			link = peer->p->id;
+		}
+		/* one thread reads all rings of the host: they stand still together */
+		if (links)
+			candidate_stuck(c, links > 1 ? NODE_HOST : NODE_LINK, hub, links > 1 ? 0 : link);
+	}
+}
+
+enum { STANDS = 1, GOES_ON, ASKED };
+
+/* Whether the path of node i leads to one that stands; remembered for all nodes on the way. */
+static void follow(const struct waits *w, uint8_t *mark, int i)
+{
+	int at = i;
+
+	while (at >= 0 && !mark[at]) {
+		mark[at] = ASKED;
+		at = w->node[at].to;
+	}
+	const uint8_t found = at >= 0 && mark[at] == STANDS ? STANDS : GOES_ON;
+
+	for (at = i; at >= 0 && mark[at] == ASKED; at = w->node[at].to)
+		mark[at] = found;
+}
+
+void candidate_stuck_threads(struct candidates *out, struct candidate *c, const struct scene *scene,
+			     const struct waits_node *node)
+{
+	const struct waits *w = &scene->waits;
+	uint8_t *mark = arena_take(&out->arena, w->n + 1);
+
+	if (!mark) {
+		out->failed = true;
+		return;
+	}
+	mark[node - w->node] = STANDS;
+	for (size_t i = 0; i < w->n; i++) {
+		follow(w, mark, (int)i);
+		if (mark[i] == STANDS)
+			add_nodes_of_thread(c, scene, &w->node[i]);
+	}
 }
 
 /* ---- facts ---------------------------------------------------------------------------------- */

@@ -25,13 +25,14 @@ enum place_kind { /* what has to be looked at before a finding there may be clea
 	PLACE_HUB,     /* a hub's header */
 	PLACE_TABLES,  /* its classes, slots and calls */
 	PLACE_PEER,    /* one of its peers */
+	PLACE_THREADS, /* all threads of a process, and what they sleep on */
 };
 
 struct place { /* two candidates of one rule are the same when this is equal */
 	enum place_kind kind;
-	uint64_t hub;  /* id */
+	uint64_t hub;  /* id; PLACE_THREADS: the start time of the process */
 	const char *hub_path; /* where two files have the same id, or none */
-	uint32_t peer;
+	uint32_t peer; /* PLACE_THREADS: pid */
 	uint64_t what; /* the rule's own: ring, class, ... */
 };
 
@@ -41,6 +42,7 @@ struct place place_of_state(uint64_t what);
 struct place place_of_hub(const struct scene_hub *hub, enum place_kind kind, uint64_t what);
 struct place place_of_peer(const struct scene_peer *peer, uint64_t what);
 struct place place_of_end(const struct scene_end *end);
+struct place place_of_threads(const struct state_process *p, uint64_t what);
 
 /* ---- who is stuck, and who waits for whom --------------------------------------------------- */
 
@@ -61,7 +63,7 @@ struct node {
 	uint32_t id;
 };
 
-enum { CANDIDATE_NODES = 6 };
+enum { CANDIDATE_NODES = 12 };
 
 /* ---- the candidate -------------------------------------------------------------------------- */
 
@@ -81,6 +83,7 @@ struct candidate {
 	bool from_file;         /* from a hub file: without threads and bells */
 	uint64_t now_us;        /* the moment that the evidence describes */
 	uint64_t since_us;      /* the age that the state itself proves; 0: none */
+	bool is_exact;          /* not earlier than that either, whatever other looks have seen */
 	uint64_t dwell_us;      /* 0: the rule's */
 	uint64_t fingerprint;
 	bool unwanted;          /* nobody suffers from it in this look: it is confirmed only if */
@@ -90,6 +93,8 @@ struct candidate {
 	const char *next[FINDING_NEXT];
 	struct finding_fact fact[FINDING_EVIDENCE];
 	size_t facts;
+	struct finding_edge edge[FINDING_EDGES];
+	size_t edges;
 	struct node stuck[CANDIDATE_NODES];     /* what does not go on because of this */
 	struct node waits_for[CANDIDATE_NODES]; /* what would explain this */
 };
@@ -120,6 +125,12 @@ struct candidate *candidate_of_end(struct candidates *out, const struct scene_en
 struct candidate *candidate_of_peer(struct candidates *out, const struct scene_peer *peer,
 				    uint64_t what);
 
+/* candidate_of_thread - the same for a thread, at PLACE_THREADS of its process, with where and
+ * place_text filled in. */
+struct candidate *candidate_of_thread(struct candidates *out, const struct scene *scene,
+				      const struct state_process *p, const struct state_thread *t,
+				      uint64_t what);
+
 /* candidate_stack - remember the thread: where.tid, where.stack, where.site. */
 void candidate_stack(struct candidates *out, struct candidate *c, const struct state *st,
 		     const struct state_thread *t);
@@ -133,6 +144,20 @@ void candidate_waits_for(struct candidate *c, enum node_kind kind, const struct 
 struct node node_of_consumer(const struct scene_end *end);
 void candidate_stuck_end(struct candidate *c, const struct scene_end *end);
 void candidate_waits_for_end(struct candidate *c, const struct scene_end *end);
+
+/*
+ * candidate_edge - one more wait that makes the finding; those beyond FINDING_EDGES are left out.
+ * home  threads of other processes are told with their process.
+ */
+void candidate_edge(struct candidates *out, struct candidate *c, const struct scene *scene,
+		    const struct waits_node *node, const struct state_process *home);
+
+/*
+ * candidate_stuck_threads - what of the hubs does not go on because the thread waits, and all
+ * those who wait for it: peers' loops, the host's handlers, the reading of rings.
+ */
+void candidate_stuck_threads(struct candidates *out, struct candidate *c, const struct scene *scene,
+			     const struct waits_node *node);
 
 void fact_number(struct candidate *c, const char *key, int64_t value);
 void fact_text(struct candidate *c, const char *key, const char *text_);
@@ -161,6 +186,12 @@ const char *span(struct candidates *out, uint64_t us);
 
 /* plural - "1 message", "7 messages". */
 const char *plural(struct candidates *out, uint64_t n, const char *one, const char *many);
+
+/* who_process - "search (peer 3, pid 4112)", "hostd (host, pid 4101)", "make (pid 812)". */
+const char *who_process(struct candidates *out, const struct scene *scene,
+			const struct state_process *p);
+/* site_of - the program's own code that the thread is in: "FUNCTION FILE:LINE"; NULL. */
+const char *site_of(struct candidates *out, const struct state *st, const struct state_thread *t);
 
 /* what_it_does - "tid 4112 in epoll_wait{stack}", "tid 4112 running{stack}", or "" when the
  * thread was not seen. */

@@ -26,7 +26,7 @@
 enum severity { SEVERITY_CRITICAL, SEVERITY_WARNING, SEVERITY_INFO, SEVERITIES };
 enum finding_state { FINDING_SUSPECTED, FINDING_CONFIRMED, FINDING_CLEARED };
 
-enum { FINDING_EVIDENCE = 16, FINDING_NEXT = 4 };
+enum { FINDING_EVIDENCE = 16, FINDING_NEXT = 4, FINDING_EDGES = 12 };
 #define FINDING_UNKNOWN INT64_MIN /* a fact's value, or a number of where, that is not known */
 
 struct finding_where { /* what does not apply: NULL or -1 */
@@ -49,6 +49,14 @@ struct finding_fact { /* one number or word of evidence; keys are part of the JS
 	int64_t value;
 };
 
+struct finding_edge { /* one wait of those that make a finding: who waits for what, and for whom */
+	int32_t pid, tid;
+	const char *who;       /* "tid 4140 \"flush\"" */
+	const char *waits_for; /* "mutex 0x55d0c0a8 (index_lock)" */
+	const char *whom;      /* "held by tid 4143 \"query-1\""; NULL: needs no words */
+	const char *site;      /* "index_flush index.c:88"; NULL */
+};
+
 struct rule;
 
 struct finding {
@@ -66,6 +74,8 @@ struct finding {
 	const char *next[FINDING_NEXT]; /* NULL-terminated unless full */
 	struct finding_fact fact[FINDING_EVIDENCE];
 	size_t facts;
+	struct finding_edge edge[FINDING_EDGES];
+	size_t edges;
 	uint64_t since_us;           /* CLOCK_MONOTONIC of the machine looked at */
 	uint64_t held_us;            /* how long it has held (or held, when cleared) */
 	uint64_t longest_us;         /* of all episodes */

@@ -121,10 +121,23 @@ static const struct scene_hub *hub_of(const struct scene *scene, const struct pl
 	return NULL;
 }
 
+/* All its threads, and not as last seen: other looks know nothing of what they sleep on. */
+static bool threads_were_looked_at(const struct scene *scene, const struct place *place)
+{
+	const struct state_process *p =
+		state_find_process(scene->st, (int32_t)place->peer, place->hub);
+
+	if (!p) /* live sources look at all there is: it is gone */
+		return scene->st->sources & STATE_LIVE;
+	return !p->carried && (p->alive == STATE_NO || (p->all_threads && p->dump_us));
+}
+
 static bool was_looked_at(const struct scene *scene, const struct place *place)
 {
 	if (place->kind == PLACE_STATE)
 		return true;
+	if (place->kind == PLACE_THREADS)
+		return threads_were_looked_at(scene, place);
 	const struct scene_hub *hub = hub_of(scene, place);
 
 	if (!hub) /* live sources look at all there is: it is gone */
@@ -241,7 +254,7 @@ static void see(const struct judge *judge, struct track *t, const struct candida
 	t->samples++;
 	t->wanted |= !c->unwanted || c->demand > t->demand;
 	t->dwell_us = c->proof == PROOF_AT_ONCE ? 0 : dwell_of(judge, c);
-	if (c->since_us && c->since_us < t->begin_us)
+	if (c->since_us && (c->is_exact || c->since_us < t->begin_us))
 		t->begin_us = c->since_us;
 	const uint64_t held_us = scene_age(c->now_us, t->begin_us);
 
@@ -388,6 +401,14 @@ static void move_texts(struct words *w, struct track *t)
 		c->next[i] = copy(w, c->next[i]);
 	for (size_t i = 0; i < c->facts; i++)
 		c->fact[i].text = copy(w, c->fact[i].text);
+	for (size_t i = 0; i < c->edges; i++) {
+		struct finding_edge *e = &c->edge[i];
+
+		e->who = copy(w, e->who);
+		e->waits_for = copy(w, e->waits_for);
+		e->whom = copy(w, e->whom);
+		e->site = copy(w, e->site);
+	}
 	if (!t->seen)
 		c->where.stack = -1;
 }
@@ -421,6 +442,7 @@ static void fill_finding(struct words *w, const struct track *t, struct finding 
 		.place = c->place_text,
 		.means = c->means,
 		.facts = c->facts,
+		.edges = c->edges,
 		.since_us = t->shown_begin_us,
 		.held_us = t->shown_held_us,
 		.longest_us = t->longest_us,
@@ -438,6 +460,7 @@ static void fill_finding(struct words *w, const struct track *t, struct finding 
 	f->evidence_text = fill_in(w, c->evidence);
 	memcpy(f->next, c->next, sizeof(f->next));
 	memcpy(f->fact, c->fact, sizeof(f->fact));
+	memcpy(f->edge, c->edge, sizeof(f->edge));
 }
 
 /* Numbers of stacks as the page shows them; only if some finding names one. */

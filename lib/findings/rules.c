@@ -9,6 +9,7 @@
  * cause (causes.c).
  */
 static const struct rule *const rules[] = {
+	&rule_deadlock,
 	&rule_call_cycle,
 	&rule_hub_corrupted,
 	&rule_peer_stopped,

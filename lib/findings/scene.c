@@ -1,4 +1,4 @@
-#include "lib/findings/scene_priv.h"
+#include "lib/findings/waits_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -322,7 +322,7 @@ int scene_build(struct scene *scene, const struct state *st)
 	for (size_t i = 0; i < st->hubs; i++)
 		if (build_hub(scene, &scene->hub[i], sorted[i]))
 			return -ENOMEM;
-	return 0;
+	return waits_build(&scene->waits, scene);
 }
 
 void scene_fini(struct scene *scene)

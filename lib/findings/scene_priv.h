@@ -16,6 +16,7 @@
 #define SHMSCOPE_FINDINGS_SCENE_PRIV_H
 
 #include "lib/findings/findings.h"
+#include "lib/findings/waits.h"
 
 enum { SECOND_US = 1000000 };
 
@@ -84,6 +85,7 @@ struct scene {
 	struct arena arena;
 	struct scene_hub *hub;   /* by id and path */
 	size_t hubs;
+	struct waits waits;      /* who waits for whom */
 };
 
 /* scene_build / scene_fini - st is borrowed. Returns 0 or -ENOMEM. Safety: one-owner. */

@@ -2,6 +2,7 @@
  * report_dump - a process as `sigdump dump` shows it: everything about it that was captured, for
  * somebody who asked for just this. Stacks are numbered for this process alone.
  */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,6 +200,9 @@ static bool concerns(const struct dump *d, const struct finding *g)
 {
 	if (g->where.pid == d->process->pid)
 		return true;
+	for (size_t i = 0; i < g->edges; i++)
+		if (g->edge[i].pid == d->process->pid)
+			return true;
 	return d->hub && !d->peer && g->where.hub && strcmp(g->where.hub, report_base_name(d->hub->path)) == 0;
 }
 
@@ -207,6 +211,54 @@ static bool is_worth_telling(const struct finding *g)
 {
 	return g->state == FINDING_CONFIRMED ||
 	       (g->state == FINDING_SUSPECTED && g->held_us >= g->rule->dwell_us / 2);
+}
+
+/* Columns of who waits for what, as wide as the widest but not so wide that lines break. */
+static int column(const struct finding *g, bool is_who, int limit)
+{
+	int width = 0;
+
+	for (size_t i = 0; i < g->edges; i++) {
+		const char *text = is_who ? g->edge[i].who : g->edge[i].waits_for;
+		const int n = text ? (int)strlen(text) : 0;
+
+		width = n > width && n <= limit ? n : width;
+	}
+	return width;
+}
+
+static void put_name(const struct paper *p, const struct finding *g)
+{
+	char name[32] = "";
+
+	for (size_t i = 0; g->rule->name[i] && i + 1 < sizeof(name); i++)
+		name[i] = (char)toupper((unsigned char)g->rule->name[i]);
+	paper_ink(p, report_ink(g), "%-*s", REPORT_COLUMN, name);
+	paper_put(p, "%s", strlen(name) < REPORT_COLUMN ? "" : "  ");
+}
+
+/* What is made of waits: who waits for what, a line each. */
+static void put_waits(const struct paper *p, const struct finding *g)
+{
+	const int who = column(g, true, 40), what = column(g, false, 48);
+	char held[UNITS_TEXT];
+
+	put_name(p, g);
+	paper_put(p, "%s", g->brief);
+	if (g->held_us >= 100000)
+		paper_put(p, " since at least %s", units_span(held, g->held_us * 1000));
+	paper_put(p, "%s\n", g->state == FINDING_SUSPECTED ? " (suspected)" : "");
+	for (size_t i = 0; i < g->edges; i++) {
+		const struct finding_edge *e = &g->edge[i];
+
+		paper_put(p, "  %-*s   waits for ", who, e->who);
+		if (e->whom)
+			paper_put(p, "%-*s   %s\n", what, e->waits_for, e->whom);
+		else
+			paper_put(p, "%s\n", e->waits_for);
+	}
+	for (size_t k = 0; k < FINDING_NEXT && g->next[k]; k++)
+		paper_label(p, 2, k ? "" : "next", 8, INK_PLAIN, g->next[k]);
 }
 
 /* Returns how many there are. */
@@ -221,6 +273,10 @@ static size_t put_findings(const struct paper *p, const struct dump *d)
 		if (!is_worth_telling(g) || !concerns(d, g))
 			continue;
 		told++;
+		if (g->edges) {
+			put_waits(p, g);
+			continue;
+		}
 		paper_ink(p, report_ink(g), "%s", report_mark(g));
 		paper_put(p, " %s (%s)\n", g->rule->name, finding_state_name(g->state));
 		paper_label(p, 2, "", 5, INK_PLAIN, g->sentence);

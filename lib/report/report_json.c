@@ -124,6 +124,26 @@ static json_t *evidence_json(const struct finding *f)
 	return o;
 }
 
+/* Who waits for whom; of findings that are made of waits. */
+static json_t *edges_json(const struct finding *f)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < f->edges; i++) {
+		const struct finding_edge *e = &f->edge[i];
+		json_t *o = json_object();
+
+		set(o, "pid", json_integer(e->pid));
+		set(o, "tid", json_integer(e->tid));
+		set(o, "who", text_or_null(e->who));
+		set(o, "waits_for", text_or_null(e->waits_for));
+		set(o, "whom", text_or_null(e->whom));
+		set(o, "site", text_or_null(e->site));
+		append(array, o);
+	}
+	return array;
+}
+
 static json_t *next_json(const struct finding *f)
 {
 	json_t *array = json_array();
@@ -168,6 +188,8 @@ json_t *report_finding_json(const struct report *r, const struct finding *f)
 	set(o, "sentence", text_or_null(f->sentence));
 	set(o, "brief", text_or_null(f->brief));
 	set(o, "evidence", evidence_json(f));
+	if (f->edges)
+		set(o, "edges", edges_json(f));
 	set(o, "evidence_text", text_or_null(f->evidence_text));
 	set(o, "means", text_or_null(f->means));
 	set(o, "next", next_json(f));

@@ -306,6 +306,29 @@ static char *all_words(const struct judge *judge)
 	return text;
 }
 
+/* Three threads of a peer: a circle, one behind it, a lock of the dead, a lost wake-up. */
+static void locked(struct state *st, struct state_peer *peer, double age, int what)
+{
+	struct state_process *p = build_process(st, peer);
+	const int32_t tid = 10 * peer->pid;
+
+	for (int i = 0; i < 3; i++)
+		build_thread(st, p, tid + i, "worker");
+	build_sleep(st, p, tid, STATE_LOCK_MUTEX, 0x1000, "a", tid + 1, age);
+	build_sleep(st, p, tid + 1, STATE_LOCK_MUTEX, 0x2000, "b", what ? 99 : tid, age);
+	build_sleep(st, p, tid + 2, STATE_LOCK_MUTEX, 0x2000, "b", what ? 99 : tid, age);
+	if (what == 1)
+		for (int i = 1; i < 3; i++)
+			state_find_thread(p, tid + i)->lock->owner_alive = STATE_NO;
+	if (what == 2)
+		for (int i = 1; i < 3; i++) {
+			struct state_lock *lock = state_find_thread(p, tid + i)->lock;
+
+			lock->owner_tid = 0;
+			lock->value[0] = lock->value[1] = 0;
+		}
+}
+
 /* Some trouble at some peers, the same for the same `dice`. */
 static void random_trouble(struct state *st, struct state_hub *hub, uint64_t dice, double at)
 {
@@ -346,6 +369,7 @@ static void random_trouble(struct state *st, struct state_hub *hub, uint64_t dic
 		case 7:
 			build_owner(st, hub, small, p, HUB_TO_PEER, HUB_SLOT_IN_FLIGHT, 2,
 				    age + 10);
+			locked(st, p, age, (int)id % 3);
 			break;
 		case 8:
 			build_call(st, hub, 0, id, 600 + id, age)->enqueued_at = 0;
@@ -414,6 +438,8 @@ static void shuffle_all(struct state *st)
 		shuffle(h->klass[i].owner, h->klass[i].owners, sizeof(*h->klass[i].owner));
 	shuffle(h->slot, h->slots, sizeof(*h->slot));
 	shuffle(h->call, h->calls, sizeof(*h->call));
+	for (size_t i = 0; i < st->processes; i++)
+		shuffle(st->process[i].thread, st->process[i].threads, sizeof(struct state_thread));
 	shuffle(st->process, st->processes, sizeof(*st->process));
 	for (size_t i = 0; i < h->peers; i++) /* what state_join() does at the end of a source */
 		for (size_t k = 0; k < st->processes; k++)
@@ -438,9 +464,25 @@ static void shift_ring(struct state_ring *r)
 	shift(&r->newest.time_us);
 }
 
+static void shift_threads(struct state_process *p)
+{
+	shift(&p->seen_us);
+	shift(&p->dump_us);
+	for (size_t i = 0; i < p->threads; i++) {
+		shift(&p->thread[i].still_us);
+		if (!p->thread[i].lock)
+			continue;
+		shift(&p->thread[i].lock->from_us);
+		shift(&p->thread[i].lock->to_us);
+	}
+}
+
 static void shift_all(struct state *st)
 {
 	struct state_hub *h = &st->hub[0];
+
+	for (size_t i = 0; i < st->processes; i++)
+		shift_threads(&st->process[i]);
 
 	st->now_us += SHIFT_US;
 	shift(&h->seen_us);
@@ -595,6 +637,7 @@ static struct state *large_state(double at)
 		t->state = 'S';
 		t->wait = STATE_WAIT_FUTEX;
 		t->stack = stack;
+		build_sleep(st, host, t->tid, STATE_LOCK_MUTEX, 0x1000 + i, NULL, t->tid + 1, 3 + at);
 	}
 	for (unsigned id = 1; id <= 1000; id++) {
 		struct state_peer *p = build_peer(hub, id);

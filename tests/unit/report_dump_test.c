@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/report/report.h"
 #include "tests/rule_test.h"
@@ -150,5 +151,35 @@ TEST(without_a_finding_one_sentence_says_what_everybody_is_about)
 	free(text);
 	text = summary_of(idle, 1);
 	T_HAS(text, "\nSUMMARY   no finding; 1 thread idle in epoll_wait on fd 3, no timeout (S1), 0 running\nSTACKS");
+	free(text);
+}
+
+/* thumbs' two threads, as in the manual. */
+static struct state *deadlocked(void)
+{
+	struct state *st = build_state(0);
+	struct state_process *p = build_process(st, build_peer(build_hub(st, 4), 2));
+
+	build_thread(st, p, 4140, "flush");
+	build_thread(st, p, 4143, "query-1");
+	build_sleep(st, p, 4140, STATE_LOCK_MUTEX, 0x55d0c0a8, "index_lock", 4143, 6);
+	build_sleep(st, p, 4143, STATE_LOCK_MUTEX, 0x55d0c0e0, "cache_lock", 4140, 7);
+	return st;
+}
+
+TEST(a_deadlock_stands_first_with_every_wait_and_the_next_step)
+{
+	char *text = dump_of(deadlocked(), 4002);
+
+	T_HAS(text,
+	      "0 of 3 disturbed\n"
+	      "          looked at from outside, not by a dumper of its own\n"
+	      "DEADLOCK  2 threads wait for each other since at least 6.0 s\n"
+	      "  tid 4140 \"flush\"     waits for mutex 0x55d0c0a8 (index_lock)   held by tid 4143 \"query-1\"\n"
+	      "  tid 4143 \"query-1\"   waits for mutex 0x55d0c0e0 (cache_lock)   held by tid 4140 \"flush\"\n"
+	      "  next  the two take index_lock and cache_lock in different order\n");
+	free(text);
+	text = dump_of(deadlocked(), 4003);
+	T_OK(!strstr(text, "DEADLOCK"));
 	free(text);
 }

@@ -1,0 +1,240 @@
+/*
+ * deadlock: threads wait for each other through what they own: mutexes, rwlocks, joins, file
+ * locks; in one process or in several. One that waits for what it holds itself is one, too.
+ *
+ * A circle is a fact when all of its waits were seen at one common moment (waits.h): then no
+ * time has to pass, for nothing in it can move. One that was put together from different moments
+ * is only suspected: two busy threads that take two locks one after the other may look so.
+ * Circles with calls in them are call-cycle's.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/findings/candidate_priv.h"
+#include "lib/findings/rules_priv.h"
+
+enum {
+	TOLD = 4, /* waits that the sentence has; the evidence has all */
+	SHORT_US = SECOND_US / 10,
+};
+
+static const struct waits_node *next_of(const struct waits *w, const struct waits_node *node)
+{
+	return &w->node[node->to];
+}
+
+static unsigned length(const struct waits *w, const struct waits_node *first)
+{
+	const struct waits_node *at = first;
+	unsigned n = 0;
+
+	do {
+		n++;
+		at = next_of(w, at);
+	} while (at != first);
+	return n;
+}
+
+/* The process that all of them belong to; NULL: there are several. */
+static const struct state_process *home_of(const struct waits *w, const struct waits_node *first)
+{
+	const struct waits_node *at = first;
+
+	do {
+		if (at->process != first->process)
+			return NULL;
+		at = next_of(w, at);
+	} while (at != first);
+	return first->process;
+}
+
+static bool is_through_hub(const struct waits *w, int circle)
+{
+	return waits_has(w, circle, WAITS_CALL) || waits_has(w, circle, WAITS_HANDLER);
+}
+
+/* The short name of a lock: "index_lock", or what it is and where. */
+static const char *lock_name(struct candidates *out, const struct waits_node *node)
+{
+	char buf[WAITS_TEXT];
+
+	if (node->lock->name)
+		return node->lock->name;
+	return text(out, "%s", waits_what(node, buf));
+}
+
+/* ---- words ---------------------------------------------------------------------------------- */
+
+static const char *edge_text(struct candidates *out, const struct finding_edge *e)
+{
+	return text(out, "%s%s%s%s waits for %s%s%s", e->who, e->site ? " (" : "",
+		    e->site ? e->site : "", e->site ? ")" : "", e->waits_for, e->whom ? " " : "",
+		    e->whom ? e->whom : "");
+}
+
+static const char *edges_text(struct candidates *out, const struct candidate *c, size_t limit,
+			      unsigned n)
+{
+	const char *words = "";
+
+	for (size_t i = 0; i < c->edges && i < limit; i++)
+		words = text(out, "%s%s%s", words, i ? "; " : "", edge_text(out, &c->edge[i]));
+	if (n > limit)
+		words = text(out, "%s; and %u more", words, n - (unsigned)limit);
+	return words;
+}
+
+/* "index_lock and cache_lock": what they wait for, in the order of the circle. */
+static const char *names_of_locks(struct candidates *out, const struct waits *w,
+				  const struct waits_node *first)
+{
+	const struct waits_node *at = first;
+	const char *words = "";
+
+	do {
+		const struct waits_node *next = next_of(w, at);
+
+		words = text(out, "%s%s%s", words,
+			     !*words ? "" : next == first ? " and " : ", ", lock_name(out, at));
+		at = next;
+	} while (at != first);
+	return words;
+}
+
+/* Where they wait, each place once: the same code may run in several threads. */
+static const char *sites_of(struct candidates *out, const struct candidate *c)
+{
+	const char *words = "";
+
+	for (size_t i = 0; i < c->edges; i++) {
+		bool is_new = c->edge[i].site != NULL;
+
+		for (size_t k = 0; k < i && is_new; k++)
+			is_new = !c->edge[k].site || strcmp(c->edge[k].site, c->edge[i].site) != 0;
+		if (is_new)
+			words = text(out, "%s%s%s", words, *words ? ", " : "", c->edge[i].site);
+	}
+	return words;
+}
+
+static void add_advice(struct candidates *out, struct candidate *c, const struct waits *w,
+		       const struct waits_node *first, unsigned n)
+{
+	const char *sites = sites_of(out, c);
+	const char *at = *sites ? text(out, ": %s", sites) : "";
+
+	if (n == 1)
+		candidate_next(c, text(out,
+				       "it asks for %s while it has it%s: give it back before, or "
+				       "leave the locking to the caller",
+				       lock_name(out, first), at));
+	else if (waits_has(w, first->circle, WAITS_JOIN))
+		candidate_next(c, text(out,
+				       "a thread is joined while the joiner holds what it needs%s: "
+				       "give that back before joining",
+				       at));
+	else
+		candidate_next(c, text(out, "the %s take %s in different order%s",
+				       n == 2 ? "two" : text(out, "%u", n),
+				       names_of_locks(out, w, first), at));
+	if (first->process->source == STATE_LIVE)
+		candidate_next(c, text(out, "sigdump dump -p %" PRId32 "   (every stack in full)",
+				       first->process->pid));
+}
+
+static void describe(struct candidates *out, const struct scene *scene, struct candidate *c,
+		     const struct waits_node *first, unsigned n)
+{
+	const struct state_process *home = home_of(&scene->waits, first);
+	const char *whose = home ? text(out, " of %s", who_process(out, scene, home))
+				 : " of different processes";
+	/* how long it takes to look tells nothing */
+	const char *since = scene_age(c->now_us, c->since_us) < SHORT_US ? "" : " for at least {held}";
+	const char *short_whose = home ? text(out, " of %s", home->name ? home->name : "a process")
+				       : whose;
+
+	c->sentence = n == 1 ? text(out, "a thread%s waits for itself%s: %s", whose, since,
+				    edges_text(out, c, TOLD, n))
+			     : text(out,
+				    "%u threads%s wait for each other%s: %s",
+				    n, whose, since, edges_text(out, c, TOLD, n));
+	c->also = n == 1 ? text(out, "a thread%s waits for itself", short_whose)
+			 : text(out, "%u threads%s wait for each other", n, short_whose);
+	c->brief = n == 1 ? "a thread waits for itself"
+			  : text(out, "%u threads wait for each other", n);
+	c->evidence = text(out, "%s; %s; {unchanged}", edges_text(out, c, FINDING_EDGES, n),
+			   c->proof == PROOF_AT_ONCE
+				   ? "all of them asleep there at one common moment"
+				   : "not seen at one common moment: look again");
+	fact_number(c, "threads", n);
+	fact_text(c, "waits_for", names_of_locks(out, &scene->waits, first));
+}
+
+/* ---- the rule ------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 29;
+}
+
+static void report(struct candidates *out, const struct scene *scene, int circle)
+{
+	const struct waits *w = &scene->waits;
+	const struct waits_node *first = &w->node[w->circle[circle]], *at = first;
+	const struct state_process *home = home_of(w, first);
+	struct candidate *c = candidate_of_thread(out, scene, first->process, first->thread,
+						  (uint64_t)first->thread->tid);
+	const unsigned n = length(w, first);
+	/* names of processes only where there are several */
+	const struct state_process none = { 0 };
+
+	do {
+		c->since_us = scene_later(c->since_us, at->from_us);
+		c->fingerprint = mix(c->fingerprint, (uint64_t)(uint32_t)at->thread->tid);
+		c->fingerprint = mix(c->fingerprint, at->lock->addr);
+		candidate_edge(out, c, scene, at, home ? home : &none);
+		at = next_of(w, at);
+	} while (at != first);
+	c->proof = waits_is_proven(w, circle) ? PROOF_AT_ONCE : PROOF_NONE;
+	candidate_stuck_threads(out, c, scene, first);
+	describe(out, scene, c, first, n);
+	add_advice(out, c, w, first, n);
+}
+
+static void look(const struct scene *scene, struct candidates *out)
+{
+	for (size_t i = 0; i < scene->waits.circles; i++)
+		if (!is_through_hub(&scene->waits, (int)i))
+			report(out, scene, (int)i);
+}
+
+const struct rule rule_deadlock = {
+	.name = "deadlock",
+	.severity = SEVERITY_CRITICAL,
+	.dwell_us = 0, /* nothing in a closed circle can move */
+	.sources = STATE_LIVE | STATE_FEED | STATE_CORE,
+	.look = look,
+	.means = "Each of these threads holds what the next one waits for; none can go on.",
+	.summary =
+		"Threads wait for each other in a circle of things that somebody owns: mutexes, "
+		"rwlocks held by a writer, threads that are joined, file locks. They may belong to "
+		"several processes. A thread that locks a plain mutex twice waits for itself.",
+	.detection =
+		"The kernel tells in which futex a thread sleeps, the memory there tells the "
+		"lock's owner, and /proc/locks that of a file. From waiter to owner the path leads "
+		"back to where it began. Confirmed at once when all of its threads were asleep at "
+		"one common moment: each did not run between two looks at its lock.",
+	.causes =
+		"Two places that take the same locks in different order; a callback that is called "
+		"with a lock held and asks for it again; a join while holding a lock that the "
+		"joined thread needs before it ends.",
+	.fix =
+		"Take locks in one order everywhere; do not call out, join or wait while holding "
+		"one. pthread_mutexattr_settype(PTHREAD_MUTEX_ERRORCHECK) makes the second "
+		"lock of one thread an error instead of a hang.",
+	.confused_with =
+		"owner-dead (the owner has ended); stale-wait (nobody owns it); call-cycle (a call "
+		"through a hub is part of the circle); a long queue behind an owner that works or "
+		"waits for something else: its path ends at a thread that is in no circle.",
+};
