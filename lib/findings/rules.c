@@ -11,6 +11,7 @@
 static const struct rule *const rules[] = {
 	&rule_deadlock,
 	&rule_owner_dead,
+	&rule_stale_wait,
 	&rule_call_cycle,
 	&rule_hub_corrupted,
 	&rule_peer_stopped,
