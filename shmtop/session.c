@@ -11,6 +11,10 @@
 
 enum { SECOND_US = 1000000, GAP_US = 5 * SECOND_US, NAMES_US = 300000 };
 
+/* Thorough samples: parts of the time, seldom and at most; the longest rest where that is little;
+ * and when a suspicion wants another look: dwell times are 2 s. */
+enum { DUTY = 100, DUTY_MOST = 20, THOROUGH_US = 5 * SECOND_US, AGAIN_US = 2100000 };
+
 static int open_source(struct session *s, struct err *err)
 {
 	source_close(s->src);
@@ -71,12 +75,23 @@ static int keep_frame(struct session *s, struct frame *f)
 	return 0;
 }
 
-static uint64_t clock_us(void)
+static uint64_t time_us(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static uint64_t clock_us(void)
+{
+	return time_us(CLOCK_MONOTONIC);
+}
+
+/* What this process has cost so far: on a busy machine the clock tells what others do. */
+static uint64_t cpu_us(void)
+{
+	return time_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 int session_take(struct session *s, struct state *st)
@@ -148,17 +163,39 @@ static struct source *choose_source(struct session *s, uint64_t now_us)
 	return s->thorough ? s->thorough : s->src;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* When the next thorough one may come; names are looked up once and are not counted. */
+static uint64_t thorough_after(const struct session *s, uint64_t cost_us)
+{
+	if (judge_findings(s->judge)->wants_threads)
+		return most(AGAIN_US, DUTY_MOST * cost_us);
+	return least(DUTY * cost_us, most(THOROUGH_US, DUTY_MOST * cost_us));
+}
+
 int session_sample(struct session *s, struct err *err)
 {
-	const uint64_t begin_us = clock_us();
+	const uint64_t begin_us = clock_us(), begin_cpu_us = cpu_us();
+	uint64_t names_us = 0;
 	struct state st;
 	struct source *const src = choose_source(s, begin_us);
 	int r = source_next(src, &st, err);
 
 	if (r <= 0)
 		return r;
-	if (wants_names(&st))
+	if (wants_names(&st)) {
+		names_us = cpu_us();
 		name_stacks(s, &st);
+		names_us = cpu_us() - names_us;
+	}
 	r = judge_look(s->judge, &st);
 	if (r == 0)
 		r = session_take(s, &st);
@@ -168,7 +205,7 @@ int session_sample(struct session *s, struct err *err)
 		return err_set(err, r, "sample: no memory");
 	s->cost_us = clock_us() - begin_us;
 	if (src == s->thorough)
-		s->thorough_us = begin_us + SESSION_DUTY * s->cost_us;
+		s->thorough_us = begin_us + thorough_after(s, cpu_us() - begin_cpu_us - names_us);
 	return 1;
 }
 

@@ -3,7 +3,9 @@
  * knows which one is being looked at.
  *
  * Live, some samples are thorough: they look at every thread, so that deadlocks are found that
- * concern no ring. They come as often as they cost no more than SESSION_DUTY of the time.
+ * concern no ring. They come as often as they cost no more than a hundredth of the time, but
+ * every few seconds as long as that is not more than a twentieth; and soon, when the one before
+ * has left a suspicion that only a further one can settle.
  *
  * Live, the newest is shown until somebody steps back (then sampling goes on behind it). A
  * replay is read forward only, because the judge follows findings over time: what has fallen
@@ -20,7 +22,7 @@ struct session_moment { /* a change of findings, for the time bar */
 	enum severity worst; /* that is confirmed from here on; SEVERITIES: none */
 };
 
-enum { SESSION_MOMENTS = 1024, SESSION_DUTY = 100 /* one part in so many */ };
+enum { SESSION_MOMENTS = 1024 };
 
 struct session_options {
 	struct source_options source;

@@ -366,6 +366,13 @@ void candidate_stuck_threads(struct candidates *out, struct candidate *c, const 
 	}
 }
 
+uint64_t mix(uint64_t fingerprint, uint64_t number)
+{
+	const uint64_t h = (fingerprint ^ number) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return h ^ h >> 29;
+}
+
 /* ---- facts ---------------------------------------------------------------------------------- */
 
 static void add_fact(struct candidate *c, struct finding_fact fact)

@@ -159,6 +159,9 @@ void candidate_edge(struct candidates *out, struct candidate *c, const struct sc
 void candidate_stuck_threads(struct candidates *out, struct candidate *c, const struct scene *scene,
 			     const struct waits_node *node);
 
+/* mix - one more number for a fingerprint; their order counts. */
+uint64_t mix(uint64_t fingerprint, uint64_t number);
+
 void fact_number(struct candidate *c, const char *key, int64_t value);
 void fact_text(struct candidate *c, const char *key, const char *text_);
 
@@ -201,6 +204,9 @@ const char *what_it_does(struct candidates *out, const struct scene_party *party
  * bell 0 bytes"; ring_facts - the same as facts. */
 const char *ring_text(struct candidates *out, const struct scene_end *end);
 void ring_facts(struct candidate *c, const struct scene_end *end);
+
+/* edges_text - the candidate's edges, the first `limit` of them; n: how many there are in all. */
+const char *edges_text(struct candidates *out, const struct candidate *c, size_t limit, unsigned n);
 
 /* ring_name - "recv", "send". */
 const char *ring_name(int dir);

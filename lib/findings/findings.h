@@ -95,6 +95,8 @@ struct findings {
 	size_t n;
 	size_t confirmed[SEVERITIES];
 	const char *verdict;         /* the one sentence */
+	bool wants_threads;          /* something is suspected that only a further look at all
+					threads can settle; it need not be listed yet */
 	unsigned looks;              /* states taken into account */
 	uint64_t span_us;            /* from the first to the last of them */
 };

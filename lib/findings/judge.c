@@ -564,6 +564,9 @@ static int make_page(struct turn *turn)
 	free(stack_number);
 	if (words.failed || list_findings(page, turn->st, finding))
 		return -ENOMEM;
+	for (size_t i = 0; i < page->tracks; i++)
+		page->findings.wants_threads |= page->track[i].c.place.kind == PLACE_THREADS &&
+						page->track[i].open && !page->track[i].confirmed;
 	page->findings.looks = page->looks;
 	page->findings.span_us = page->last_us - page->first_us;
 	page->findings.verdict = verdict_make(&page->arena, &page->findings, turn->st);

@@ -7,6 +7,10 @@
  * serving y, z goes to B, and B blocks. Each call names the call in whose handler it was made,
  * so a cycle of such edges is a proof, not a guess by times.
  *
+ * Locks: a thread of the host holds a lock while it calls a peer, and to answer the peer asks the
+ * host, whose handler needs the lock; or what the peer needs is a lock of its own that leads back.
+ * Such a circle goes through threads: it is found in the wait-for graph (waits.h).
+ *
  * Rings: both rings of a peer are full, neither is read, and each side waits for space.
  */
 #include <stdlib.h>
@@ -14,7 +18,7 @@
 #include "lib/findings/candidate_priv.h"
 #include "lib/findings/rules_priv.h"
 
-enum { WHAT_CALLS, WHAT_RINGS, RINGS_DWELL_US = 2 * SECOND_US, CLOCK_SLACK_US = 10000 };
+enum { WHAT_CALLS, WHAT_RINGS, LOCKS_DWELL_US = 2 * SECOND_US, RINGS_DWELL_US = 2 * SECOND_US, CLOCK_SLACK_US = 10000 };
 
 /* ---- calls ---------------------------------------------------------------------------------- */
 
@@ -218,6 +222,95 @@ static void look_at_calls(const struct scene_hub *hub, struct candidates *out)
 			walk(&g, &g.knot[i], out);
 }
 
+/* ---- locks and calls ------------------------------------------------------------------------ */
+
+/* The thread whose call leads out of the host. */
+static const struct waits_node *caller_of(const struct waits *w, int circle)
+{
+	const struct waits_node *at = &w->node[w->circle[circle]];
+
+	while (at->kind != WAITS_CALL)
+		at = &w->node[at->to];
+	return at;
+}
+
+static bool is_of_locks_and_calls(const struct waits *w, int circle)
+{
+	return waits_has(w, circle, WAITS_CALL) &&
+	       (waits_has(w, circle, WAITS_LOCK) || waits_has(w, circle, WAITS_JOIN) ||
+		waits_has(w, circle, WAITS_FILE));
+}
+
+/* How long it has lasted: no younger than the youngest call in it. That it is closed rests on the
+ * same calls and locks in two looks. */
+static unsigned add_waits(struct candidates *out, const struct scene *scene, struct candidate *c,
+			  const struct waits_node *first)
+{
+	const struct waits_node *at = first;
+	unsigned n = 0;
+
+	do {
+		if (at->call) {
+			c->since_us = scene_later(c->since_us, at->call->started_us);
+			c->since_us = scene_later(c->since_us, at->back ? at->back->started_us : 0);
+			c->fingerprint = mix(c->fingerprint, at->call->id);
+			c->fingerprint = mix(c->fingerprint, at->back ? at->back->id : 0);
+		} else {
+			c->fingerprint = mix(c->fingerprint, at->lock->addr);
+		}
+		c->fingerprint = mix(c->fingerprint, (uint32_t)at->thread->tid);
+		if (!at->is_sure)
+			c->proof = PROOF_NONE;
+		candidate_edge(out, c, scene, at, first->process);
+		at = &scene->waits.node[at->to];
+		n++;
+	} while (at != first);
+	return n;
+}
+
+static void report_locks(const struct scene *scene, int circle, struct candidates *out)
+{
+	const struct waits_node *first = caller_of(&scene->waits, circle);
+	const struct waits_node *holder = first;
+	const char *peer = first->peer->name ? first->peer->name : "peer";
+
+	while (!holder->lock)
+		holder = &scene->waits.node[holder->to];
+	struct candidate *c = candidate_of_thread(out, scene, first->process, first->thread,
+						  first->call->id);
+	const unsigned n = add_waits(out, scene, c, first);
+	const char *words = edges_text(out, c, FINDING_EDGES, n);
+	const char *host = first->process->name ? first->process->name : "the host";
+	char what[WAITS_TEXT];
+
+	waits_what(holder, what);
+	c->dwell_us = LOCKS_DWELL_US;
+	c->where.name = peer;
+	c->where.peer = first->peer->id;
+	c->place_text = text(out, "%s(%u)", peer, first->peer->id);
+	candidate_stuck_threads(out, c, scene, first);
+	c->sentence = text(out, "%s and %s have waited for each other for {held}: %s", peer, host, words);
+	c->also = text(out, "%s and %s wait for each other over a lock", peer, host);
+	c->brief = text(out, "%s is held during call %u to %s(%u), which needs it", what,
+			first->call->id, peer, first->peer->id);
+	c->evidence = text(out, "%s; {unchanged}", words);
+	fact_text(c, "cycle", words);
+	fact_text(c, "lock", what);
+	fact_number(c, "call", first->call->id);
+	if (first->back)
+		fact_number(c, "made_for_it", first->back->id);
+	candidate_next(c, text(out, "%s is held during a call%s%s: give it back before calling", what,
+			       c->where.site ? ": " : "", c->where.site ? c->where.site : ""));
+	candidate_next(c, "a deadline on either call ends the wait, not its cause");
+}
+
+static void look_at_locks(const struct scene *scene, struct candidates *out)
+{
+	for (size_t i = 0; i < scene->waits.circles; i++)
+		if (is_of_locks_and_calls(&scene->waits, (int)i))
+			report_locks(scene, (int)i, out);
+}
+
 /* ---- rings ---------------------------------------------------------------------------------- */
 
 /* Stopped, or busy with something else: then it does not wait for space. */
@@ -268,6 +361,7 @@ static void look_at_rings(const struct scene_peer *peer, struct candidates *out)
 
 static void look(const struct scene *scene, struct candidates *out)
 {
+	look_at_locks(scene, out);
 	for EACH_HUB(scene, hub) {
 		look_at_calls(hub, out);
 		for EACH_PEER(hub, peer)
@@ -285,22 +379,25 @@ const struct rule rule_call_cycle = {
 	.summary =
 		"A handler waits for an answer that can only come after it has returned: a "
 		"peer's handler calls the host, whose handler for that call calls the same "
-		"peer, or others that come back to it. Or both rings of a peer are full and "
-		"each side waits for the other to read.",
+		"peer, or others that come back to it. Or that handler needs a mutex which the "
+		"caller holds during its call. Or both rings of a peer are full and each side "
+		"waits for the other to read.",
 	.detection =
 		"Pending calls name the call in whose handler they were made. Followed from "
 		"peer to peer over those that block inside a handler, they lead back to where "
-		"they began; the same calls in two looks. For rings: both full, neither read "
+		"they began; the same calls in two looks. With locks: from the thread in a call to "
+		"the host's handler that the peer has asked for meanwhile, and from there to the "
+		"owner of the lock it waits for, for 2 s. For rings: both full, neither read "
 		"for 2 s, both sides announced to wait for space.",
 	.causes =
 		"A blocking call inside a handler of a single-threaded peer (libshmhub refuses "
-		"it with -EDEADLK); a callback into the caller; a loop that stops reading while "
-		"it waits for space.",
+		"it with -EDEADLK); a callback into the caller; a lock held during a call; a loop "
+		"that stops reading while it waits for space.",
 	.fix =
 		"Make one call of the circle asynchronous, pass what the callback would ask for "
-		"along with the request, or answer first. Keep reading while waiting for space.",
+		"along with the request, or answer first. Hold no lock during a call. Keep reading while waiting for space.",
 	.confused_with =
-		"consumer-stalled (a handler that blocks on something outside the circle; of a "
+		"deadlock (no call is part of it); consumer-stalled (a handler that blocks on something outside the circle; of a "
 		"peer in the circle it is listed as a consequence); ring-full (one direction "
 		"only).",
 };

@@ -65,25 +65,6 @@ static const char *lock_name(struct candidates *out, const struct waits_node *no
 
 /* ---- words ---------------------------------------------------------------------------------- */
 
-static const char *edge_text(struct candidates *out, const struct finding_edge *e)
-{
-	return text(out, "%s%s%s%s waits for %s%s%s", e->who, e->site ? " (" : "",
-		    e->site ? e->site : "", e->site ? ")" : "", e->waits_for, e->whom ? " " : "",
-		    e->whom ? e->whom : "");
-}
-
-static const char *edges_text(struct candidates *out, const struct candidate *c, size_t limit,
-			      unsigned n)
-{
-	const char *words = "";
-
-	for (size_t i = 0; i < c->edges && i < limit; i++)
-		words = text(out, "%s%s%s", words, i ? "; " : "", edge_text(out, &c->edge[i]));
-	if (n > limit)
-		words = text(out, "%s; and %u more", words, n - (unsigned)limit);
-	return words;
-}
-
 /* "index_lock and cache_lock": what they wait for, in the order of the circle. */
 static const char *names_of_locks(struct candidates *out, const struct waits *w,
 				  const struct waits_node *first)
@@ -172,12 +153,6 @@ static void describe(struct candidates *out, const struct scene *scene, struct c
 
 /* ---- the rule ------------------------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-	h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
-	return h ^ h >> 29;
-}
-
 static void report(struct candidates *out, const struct scene *scene, int circle)
 {
 	const struct waits *w = &scene->waits;
@@ -191,7 +166,7 @@ static void report(struct candidates *out, const struct scene *scene, int circle
 
 	do {
 		c->since_us = scene_later(c->since_us, at->from_us);
-		c->fingerprint = mix(c->fingerprint, (uint64_t)(uint32_t)at->thread->tid);
+		c->fingerprint = mix(c->fingerprint, (uint32_t)at->thread->tid);
 		c->fingerprint = mix(c->fingerprint, at->lock->addr);
 		candidate_edge(out, c, scene, at, home ? home : &none);
 		at = next_of(w, at);

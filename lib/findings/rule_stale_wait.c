@@ -191,7 +191,7 @@ static uint64_t fingerprint(const struct sleepers *group)
 	uint64_t h = lock->word ^ (uint64_t)lock->value[1] << 32;
 
 	for (size_t i = 0; i < group->n; i++)
-		h = (h ^ (uint32_t)group->node[i]->thread->tid) * UINT64_C(0x9e3779b97f4a7c15);
+		h = mix(h, (uint32_t)group->node[i]->thread->tid);
 	return h;
 }
 

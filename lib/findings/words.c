@@ -100,3 +100,24 @@ void ring_facts(struct candidate *c, const struct scene_end *end)
 	fact_number(c, "flag", is_flagged(end));
 	fact_number(c, "bell", r->bell < 0 ? FINDING_UNKNOWN : r->bell);
 }
+
+/* ---- waits ---------------------------------------------------------------------------------- */
+
+static const char *edge_text(struct candidates *out, const struct finding_edge *e)
+{
+	return text(out, "%s%s%s%s waits for %s%s%s", e->who, e->site ? " (" : "",
+		    e->site ? e->site : "", e->site ? ")" : "", e->waits_for, e->whom ? " " : "",
+		    e->whom ? e->whom : "");
+}
+
+const char *edges_text(struct candidates *out, const struct candidate *c, size_t limit,
+			      unsigned n)
+{
+	const char *words = "";
+
+	for (size_t i = 0; i < c->edges && i < limit; i++)
+		words = text(out, "%s%s%s", words, i ? "; " : "", edge_text(out, &c->edge[i]));
+	if (n > limit)
+		words = text(out, "%s; and %u more", words, n - (unsigned)limit);
+	return words;
+}

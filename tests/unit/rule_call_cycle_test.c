@@ -161,3 +161,105 @@ TEST(full_rings_of_a_stopped_peer_are_no_cycle)
 	T_OK(!build_find(judge, "call-cycle", FINDING_CONFIRMED));
 	judge_destroy(judge);
 }
+
+/* ---- a lock in the circle ------------------------------------------------------------------- */
+
+enum { CALLER = 4140, HANDLER = 4143, LOCK = 0x55d0c0a8 };
+
+/* ask-1 holds a mutex and calls search; search asks the host, whose handler wants the mutex. */
+static void lock_and_call(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	struct state_process *host = build_host_process(st);
+
+	build_thread(st, host, CALLER, "ask-1");
+	build_thread(st, host, HANDLER, "hub-handler");
+	build_sleep(st, host, HANDLER, STATE_LOCK_MUTEX, LOCK, "locked", CALLER, 2.9 + at);
+	build_call(st, hub, 0, p->id, 100, 3 + at)->tid = CALLER;
+	struct state_call *y = build_call(st, hub, p->id, 0, 101, 2.9 + at);
+
+	y->for_call = 100;
+	y->method = 34;
+	p->host_handler_tid = HANDLER;
+	p->host_beat = (struct state_beat){ HUB_BEAT_HANDLER, 34, build_ago(st->now_us, 2.9 + at) };
+}
+
+TEST(a_mutex_and_a_call_that_wait_for_each_other_are_a_cycle)
+{
+	struct judge *judge = rule_looks(lock_and_call, 0.05);
+	const struct finding *f = rule_only(judge, "call-cycle");
+
+	T_EQ(f->where.peer, 3);
+	T_EQ(f->where.tid, CALLER);
+	T_STR(f->sentence,
+	      "search and hostd have waited for each other for 2.9 s: tid 4140 \"ask-1\" waits for call "
+	      "100 to search(3) which waits for its call 101, served by tid 4143 \"hub-handler\"; tid 4143 "
+	      "\"hub-handler\" waits for mutex 0x55d0c0a8 (locked) held by tid 4140 \"ask-1\"");
+	T_HAS(f->next[0], "mutex 0x55d0c0a8 (locked) is held during a call");
+	T_OK(!build_find(judge, "deadlock", FINDING_CONFIRMED));
+	judge_destroy(judge);
+}
+
+TEST(such_a_circle_has_to_be_seen_twice)
+{
+	struct judge *judge = build_judge(rule_state(0, lock_and_call), NULL);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	judge_destroy(judge);
+}
+
+static void of_another_handler(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	lock_and_call(st, hub, p, at);
+	p->host_beat.method = 7;
+}
+
+TEST(a_handler_that_serves_another_call_closes_no_circle)
+{
+	rule_none(rule_looks(of_another_handler, 3), "call-cycle");
+}
+
+static void not_made_for_it(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	lock_and_call(st, hub, p, at);
+	hub->call[1].for_call = 0;
+}
+
+TEST(a_call_that_the_peer_made_on_its_own_account_closes_no_circle)
+{
+	rule_none(rule_looks(not_made_for_it, 3), "call-cycle");
+}
+
+static void elsewhere(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	const char *const frames[] = { "poll", "wait_for_user", "main", NULL };
+
+	lock_and_call(st, hub, p, at);
+	state_find_thread(build_host_process(st), CALLER)->stack = build_stack(st, frames);
+}
+
+TEST(a_thread_that_is_not_in_its_call_waits_for_something_else)
+{
+	rule_none(rule_looks(elsewhere, 3), "call-cycle");
+}
+
+/* search's loop is in its handler and wants a file lock that the host has. */
+static void file_and_call(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	build_handler(st, p, 5, 2.9 + at);
+	build_sleep(st, build_process(st, p), p->pid, STATE_LOCK_FILE, 0, "/var/lib/db", 0, 2.9 + at)
+		->owner_pid = BUILD_HOST_PID;
+	build_loop(st, p)->state = 'S';
+	build_loop(st, p)->disturbed = false;
+	build_call(st, hub, 0, p->id, 100, 3 + at)->tid = BUILD_HOST_PID;
+}
+
+TEST(a_file_that_the_caller_has_locked_and_the_peer_wants_is_a_cycle)
+{
+	struct judge *judge = rule_looks(file_and_call, 0.05);
+
+	T_HAS(rule_only(judge, "call-cycle")->sentence,
+	      "tid 4000 \"hostd\" waits for call 100 to search(3) served by tid 4003 \"search\" of search "
+	      "(pid 4003); tid 4003 \"search\" of search (pid 4003) waits for file lock of /var/lib/db "
+	      "held by pid 4000 (hostd)");
+	judge_destroy(judge);
+}
