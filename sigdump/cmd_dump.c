@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/as/as_sys.h"
@@ -18,11 +19,14 @@
 #include "sigdump/target.h"
 #include "sigdump/view.h"
 
-/* A dump that is to be printed. The path is ours; fd, if it is memory, keeps that alive. */
+/* A dump that is to be printed. The path is ours. Of a look from outside: who is looked at, and
+ * where its records go, which if that is memory keeps it alive. */
 struct answer {
 	char *path;
 	uint64_t from, to;
 	int fd;
+	pid_t pid;
+	struct outside *outside;
 };
 
 struct asking {
@@ -32,6 +36,7 @@ struct asking {
 	struct targets all;
 	struct answer *answer;
 	size_t answers, room;
+	const struct asking *before; /* the first time, when this is the second; NULL */
 	int code; /* exit code so far */
 };
 
@@ -48,16 +53,16 @@ static void note(const struct asking *a, const struct err *err)
 		err_print(stderr, "sigdump", "note", err);
 }
 
-static bool add_answer(struct asking *a, const char *path, uint64_t from, uint64_t to, int fd)
+static struct answer *add_answer(struct asking *a, const char *path, uint64_t from, uint64_t to)
 {
 	char *copy = strdup(path);
 
 	if (!copy || !GROW(a->answer, a->answers, a->room)) {
 		free(copy);
-		return false;
+		return NULL;
 	}
-	a->answer[a->answers++] = (struct answer){ copy, from, to, fd };
-	return true;
+	a->answer[a->answers] = (struct answer){ .path = copy, .from = from, .to = to, .fd = -1 };
+	return &a->answer[a->answers++];
 }
 
 /* ---- from outside ------------------------------------------------------------------------------ */
@@ -107,11 +112,54 @@ static int open_record(const struct asking *a, const struct target *t, char *pat
 	return fd < 0 ? err_set(err, -errno, "%s: cannot be created (%m)", path) : fd;
 }
 
-static void look_from_outside(struct asking *a, const struct target *t)
+/* What the first time has begun goes on: only so is it known whether a thread ran in between. */
+static bool look_again(struct asking *a, const struct target *t)
 {
-	struct outside_result r;
+	struct err err;
+
+	for (size_t i = 0; a->before && i < a->before->answers; i++) {
+		const struct answer *old = &a->before->answer[i];
+
+		if (!old->outside || old->pid != t->pid)
+			continue;
+		if (outside_look(old->outside, a->family, &err))
+			fail(a, &err, CMD_NO_TARGET);
+		else
+			add_answer(a, old->path, old->to, (uint64_t)lseek(old->fd, 0, SEEK_END));
+		return true;
+	}
+	return false;
+}
+
+static void begin_outside(struct asking *a, const struct target *t)
+{
 	char path[512];
 	struct err err;
+	struct outside *o = NULL;
+	CLOSES int fd = open_record(a, t, path, sizeof(path), &err);
+	int code = fd < 0 ? fd : outside_open(t, a->o->read_only, fd, &o, &err);
+
+	if (!code)
+		code = outside_look(o, a->family, &err);
+	if (code && (!t->child || err.code != -ESRCH))
+		fail(a, &err, CMD_NO_TARGET);
+	struct answer *new = code ? NULL : add_answer(a, path, 0, (uint64_t)lseek(fd, 0, SEEK_END));
+
+	if (!new) {
+		outside_close(o);
+		return;
+	}
+	new->pid = t->pid;
+	new->outside = o;
+	new->fd = take_fd(&fd);
+}
+
+static void look_from_outside(struct asking *a, const struct target *t)
+{
+	struct err err;
+
+	if (look_again(a, t))
+		return;
 
 	if (!target_has_stacks(t, &err)) {
 		fail(a, &err, CMD_NO_TARGET);
@@ -120,15 +168,7 @@ static void look_from_outside(struct asking *a, const struct target *t)
 	/* what its family brought in is not worth a note each: the page itself says how it was seen */
 	if (!t->child)
 		note_outside(a, t);
-	CLOSES int fd = open_record(a, t, path, sizeof(path), &err);
-	if (fd < 0 || outside_look(t, a->family, a->o->read_only, fd, &r, &err)) {
-		if (!t->child || err.code != -ESRCH)
-			fail(a, &err, CMD_NO_TARGET);
-		return;
-	}
-	if (add_answer(a, path, 0, (uint64_t)lseek(fd, 0, SEEK_END), a->o->record ? -1 : fd) &&
-	    !a->o->record)
-		take_fd(&fd);
+	begin_outside(a, t);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------ */
@@ -234,7 +274,7 @@ static void take_answer(struct asking *a, size_t i)
 		char path[sizeof(page.feed) + 32];
 
 		target_feed(t, path, sizeof(path));
-		add_answer(a, path, page.dump_from, page.dump_to, -1);
+		add_answer(a, path, page.dump_from, page.dump_to);
 		if (children)
 			code = add_children(a, path, &page, &err);
 	}
@@ -259,32 +299,92 @@ static void ask_all(struct asking *a)
 
 /* ---- printing ---------------------------------------------------------------------------------- */
 
-static int print_to(FILE *out, const struct asking *a, const struct view_part *part, struct err *err)
+static bool is_listed(const struct view_part *part, size_t n, const char *path)
 {
-	if (a->o->format == DUMP_NDJSON)
-		return view_records(out, part, a->answers, err);
-	return view_processes(out, part, a->answers, a->family, a->o, err);
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(part[i].path, path) == 0)
+			return true;
+	return false;
 }
 
-static void print_answers(struct asking *a)
+/* The dumps of this time, and of the one before: a feed that has both is read once. */
+static size_t list_parts(const struct asking *a, struct view_part *part, size_t n)
+{
+	for (size_t i = 0; i < a->answers; i++) {
+		const struct answer *from = &a->answer[i];
+
+		if (!is_listed(part, n, from->path))
+			part[n++] = (struct view_part){ from->path, from->from, from->to };
+	}
+	return a->before ? list_parts(a->before, part, n) : n;
+}
+
+/* Returns as view_processes(). */
+static int print_to(FILE *out, const struct asking *a, struct view_part *part, struct err *err)
+{
+	const size_t n = list_parts(a, part, 0);
+
+	if (a->o->format == DUMP_NDJSON)
+		return view_records(out, part, n, err);
+	return view_processes(out, part, n, a->family, !a->before, a->o, err);
+}
+
+/* Returns true when nothing was printed, for another look is wanted first. */
+static bool print_answers(struct asking *a)
 {
 	struct outfile out;
 	struct err err;
-	FREES struct view_part *part = calloc(a->answers + 1, sizeof(*part));
+	const size_t room = a->answers + (a->before ? a->before->answers : 0);
+	FREES struct view_part *part = calloc(room + 1, sizeof(*part));
 
 	if (!part)
 		err_set(&err, -ENOMEM, "out of memory");
 	if (!part || outfile_open(&out, a->o->output, a->o->force, &err)) {
 		fail(a, &err, CMD_NO_TARGET);
-		return;
+		return false;
 	}
-	for (size_t i = 0; i < a->answers; i++)
-		part[i] = (struct view_part){ a->answer[i].path, a->answer[i].from, a->answer[i].to };
 	const int code = print_to(out.stream, a, part, &err);
-	if (code)
+
+	if (code < 0)
 		fail(a, &err, CMD_BAD_INPUT);
 	if (outfile_close(&out, !code, &err))
 		fail(a, &err, CMD_NO_TARGET);
+	return code > 0;
+}
+
+static void release(struct asking *a)
+{
+	for (size_t i = 0; i < a->answers; i++) {
+		free(a->answer[i].path);
+		outside_close(a->answer[i].outside);
+		if (a->answer[i].fd >= 0)
+			close(a->answer[i].fd);
+	}
+	free(a->answer);
+	targets_fini(&a->all);
+}
+
+/* ---- a second time ----------------------------------------------------------------------------- */
+
+enum { AGAIN_NS = 2100000000 }; /* what has to hold for a while has to hold for 2 s */
+
+static void ask_again(struct asking *a)
+{
+	struct asking again = { .o = a->o, .before = a };
+	struct err err;
+
+	err_set(&err, 0, "something is suspected that only a second look can settle: it follows in 2 s");
+	note(a, &err);
+	nanosleep(&(struct timespec){ AGAIN_NS / 1000000000, AGAIN_NS % 1000000000 }, NULL);
+	while (!again.family || again.family == a->family)
+		as_sys_getrandom(&again.family, sizeof(again.family), 0);
+	ask_all(&again);
+	/* who has ended meanwhile is told as it was */
+	if (!again.answers)
+		again.family = a->family;
+	print_answers(&again);
+	a->code = a->code ? a->code : again.code;
+	release(&again);
 }
 
 static void note_feeds(const struct asking *a)
@@ -299,17 +399,6 @@ static void note_feeds(const struct asking *a)
 		}
 }
 
-static void release(struct asking *a)
-{
-	for (size_t i = 0; i < a->answers; i++) {
-		free(a->answer[i].path);
-		if (a->answer[i].fd >= 0)
-			close(a->answer[i].fd);
-	}
-	free(a->answer);
-	targets_fini(&a->all);
-}
-
 int cmd_dump(int argc, char **argv)
 {
 	static struct dump_options options;
@@ -322,8 +411,8 @@ int cmd_dump(int argc, char **argv)
 		as_sys_getrandom(&a.family, sizeof(a.family), 0);
 	ask_all(&a);
 	note_feeds(&a);
-	if (a.answers)
-		print_answers(&a);
+	if (a.answers && print_answers(&a))
+		ask_again(&a);
 	release(&a);
 	return a.code;
 }

@@ -13,7 +13,7 @@
 
 enum { TIDS = 65536, OUT = 65536, STACK = 65536, STOP_NS = 200000000 };
 
-struct look {
+struct outside {
 	struct as_peek peek;
 	struct as_record record;
 	struct as_thread thread;
@@ -26,7 +26,7 @@ struct look {
 	uint8_t stack[STACK];
 };
 
-static void tell(struct look *l, const char *captured, bool disturbed, const char *reason)
+static void tell(struct outside *l, const char *captured, bool disturbed, const char *reason)
 {
 	const bool own = l->thread.tid == l->dumper;
 
@@ -53,7 +53,7 @@ static const char *reason_of(const struct as_thread *t)
 	}
 }
 
-static void tell_peeked(struct look *l)
+static void tell_peeked(struct outside *l)
 {
 	const bool has = l->thread.frames != 0;
 
@@ -84,7 +84,7 @@ static int wait_stopped(pid_t tid)
 }
 
 /* Registers and the start of the stack, while it is stopped. */
-static bool copy_stopped(struct look *l, pid_t tid, struct as_regs *regs, uint64_t *addr, size_t *n)
+static bool copy_stopped(struct outside *l, pid_t tid, struct as_regs *regs, uint64_t *addr, size_t *n)
 {
 	struct user_regs_struct user;
 	const struct iovec set = { &user, sizeof(user) };
@@ -101,7 +101,7 @@ static bool copy_stopped(struct look *l, pid_t tid, struct as_regs *regs, uint64
 }
 
 /* Stops one thread, copies what unwinding needs, lets it go on. NULL, or why it did not work. */
-static const char *stop_and_copy(struct look *l, pid_t tid, struct as_regs *regs, uint64_t *addr,
+static const char *stop_and_copy(struct outside *l, pid_t tid, struct as_regs *regs, uint64_t *addr,
 				 size_t *n)
 {
 	const long err = as_sys_ptrace(PTRACE_SEIZE, tid, NULL, NULL);
@@ -115,7 +115,7 @@ static const char *stop_and_copy(struct look *l, pid_t tid, struct as_regs *regs
 	return copied ? NULL : "running, and it did not stop in time";
 }
 
-static void look_at_running(struct look *l, pid_t tid)
+static void look_at_running(struct outside *l, pid_t tid)
 {
 	struct as_thread *t = &l->thread;
 	struct as_regs regs;
@@ -146,7 +146,7 @@ static void look_at_running(struct look *l, pid_t tid)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static void look_at_threads(struct look *l)
+static void look_at_threads(struct outside *l)
 {
 	as_proc_tids(l->peek.proc_fd, l->tid, TIDS, &l->tids);
 	for (size_t i = 0; i < l->tids; i++) {
@@ -169,21 +169,16 @@ static uint64_t random_id(void)
 	return v ? v : 1;
 }
 
-static int write_records(struct look *l, const struct target *t, uint64_t family)
+static void write_head(struct outside *l, const struct target *t)
 {
 	const char *const caps[] = { "peek", l->read_only ? NULL : "ptrace", NULL };
-	const uint64_t image = t->found.has_page ? t->found.page.image : random_id();
 
-	as_record_feed(&l->record, &(struct as_record_about){ .proc_fd = l->peek.proc_fd,
-							      .pid = t->pid,
-							      .image = image,
-							      .outside = true,
-							      .caps = caps });
-	as_record_dump(&l->record, &l->peek, family, "outside", as_sys_getpid(), NULL);
-	as_peek_refresh(&l->peek);
-	look_at_threads(l);
-	as_record_waits(&l->record, &l->peek, UINT64_MAX);
-	return as_record_done(&l->record, &l->done);
+	as_record_feed(&l->record, &(struct as_record_about){
+					   .proc_fd = l->peek.proc_fd,
+					   .pid = t->pid,
+					   .image = t->found.has_page ? t->found.page.image : random_id(),
+					   .outside = true,
+					   .caps = caps });
 }
 
 static int refused(const struct target *t, int code, struct err *err)
@@ -195,25 +190,45 @@ static int refused(const struct target *t, int code, struct err *err)
 	return code;
 }
 
-int outside_look(const struct target *t, uint64_t family, bool read_only, int fd,
-		 struct outside_result *result, struct err *err)
+int outside_open(const struct target *t, bool read_only, int fd, struct outside **out,
+		 struct err *err)
 {
-	struct look *l = mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			      -1, 0);
+	struct outside *l = mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (l == MAP_FAILED)
 		return err_set(err, -ENOMEM, "pid %d (%s): out of memory", (int)t->pid, t->name);
 	l->dumper = t->found.dumper;
 	l->read_only = read_only;
-	l->done.began_us = as_record_now_us();
 	as_record_init(&l->record, l->out, OUT, fd);
-	int code = as_peek_init(&l->peek, t->pid);
-	if (code)
-		code = refused(t, code, err);
-	else
-		code = write_records(l, t, family);
+	const int code = as_peek_init(&l->peek, t->pid);
+
+	if (code) {
+		outside_close(l);
+		return refused(t, code, err);
+	}
+	write_head(l, t);
+	*out = l;
+	return 0;
+}
+
+void outside_close(struct outside *l)
+{
+	if (!l)
+		return;
 	as_peek_fini(&l->peek);
-	*result = (struct outside_result){ l->done.threads, l->done.captured, l->done.disturbed };
 	munmap(l, sizeof(*l));
-	return code;
+}
+
+int outside_look(struct outside *l, uint64_t family, struct err *err)
+{
+	l->done = (struct as_record_done){ .began_us = as_record_now_us() };
+	as_record_dump(&l->record, &l->peek, family, "outside", as_sys_getpid(), NULL);
+	as_peek_refresh(&l->peek);
+	look_at_threads(l);
+	as_record_waits(&l->record, &l->peek, UINT64_MAX);
+	const int code = as_record_done(&l->record, &l->done);
+
+	errno = -code;
+	return code ? err_set(err, code, "the records cannot be written (%m)") : 0;
 }

@@ -11,20 +11,27 @@
 #include "lib/base/err.h"
 #include "sigdump/target.h"
 
-struct outside_result {
-	uint32_t threads, captured, disturbed;
-};
+struct outside; /* a process that is looked at, once or again */
 
 /*
- * outside_look - look at a process by PEEK and write the records of a feed.
+ * outside_open / outside_close - begin a feed about a process.
  *
  * read_only  leave threads that run alone; else they are stopped by ptrace for some
  *            microseconds, one at a time.
- * fd         where the records go; borrowed.
- * Returns 0; a negative errno with err set when nothing could be read.
+ * fd         where the records go; borrowed until it is closed.
+ * out        returned. Closing NULL is fine.
+ * Returns 0; a negative errno with err set when nothing of it may be read.
+ * Safety: one-owner.
+ */
+int outside_open(const struct target *t, bool read_only, int fd, struct outside **out,
+		 struct err *err);
+void outside_close(struct outside *o);
+
+/*
+ * outside_look - look at it by PEEK and write the records of one dump.
+ * Returns 0; a negative errno with err set when the records cannot be written.
  * Safety: one-owner; may block while the target's memory map is locked.
  */
-int outside_look(const struct target *t, uint64_t family, bool read_only, int fd,
-		 struct outside_result *result, struct err *err);
+int outside_look(struct outside *o, uint64_t family, struct err *err);
 
 #endif

@@ -137,17 +137,14 @@ static int print(FILE *out, struct state *st, struct judge *judge, uint64_t fami
 	return code;
 }
 
-static int name_frames(struct state *st, struct sym_cache *cache, const struct dump_options *o)
+static void warn_of_symbols(const struct sym_cache *cache, const struct dump_options *o)
 {
-	const int code = state_symbolize(st, cache, NULL);
-
 	for (size_t i = 0; !o->quiet && i < sym_warnings(cache); i++)
 		err_print(stderr, "sigdump", "warning", sym_warning(cache, i));
-	return code;
 }
 
 static int judge_and_print(FILE *out, struct source *src, struct sym_cache *cache, uint64_t family,
-			   const struct dump_options *o, struct err *err)
+			   bool may_wait, const struct dump_options *o, struct err *err)
 {
 	struct state last;
 	struct judge *judge = judge_create(NULL);
@@ -155,10 +152,14 @@ static int judge_and_print(FILE *out, struct source *src, struct sym_cache *cach
 	if (!judge)
 		return err_set(err, -ENOMEM, "out of memory");
 	int code = read_states(src, judge, family, &last, err);
-	if (!code && name_frames(&last, cache, o))
+	if (!code && state_symbolize(&last, cache, NULL))
 		code = err_set(err, -ENOMEM, "out of memory");
 	if (!code)
 		code = look(judge, &last, err);
+	if (!code && may_wait && judge_findings(judge)->wants_threads)
+		code = 1;
+	if (!code)
+		warn_of_symbols(cache, o);
 	if (!code)
 		code = print(out, &last, judge, family, o, err);
 	state_fini(&last);
@@ -167,7 +168,7 @@ static int judge_and_print(FILE *out, struct source *src, struct sym_cache *cach
 }
 
 int view_processes(FILE *out, const struct view_part *parts, size_t n, uint64_t family,
-		   const struct dump_options *o, struct err *err)
+		   bool may_wait, const struct dump_options *o, struct err *err)
 {
 	const struct sym_options symbols = { .sysroot = o->sysroot,
 					     .debug_dir = o->debug_dir,
@@ -185,7 +186,7 @@ int view_processes(FILE *out, const struct view_part *parts, size_t n, uint64_t 
 	if (!code)
 		code = source_open_paths(paths, &options, &src, err);
 	if (!code)
-		code = judge_and_print(out, src, cache, family, o, err);
+		code = judge_and_print(out, src, cache, family, may_wait, o, err);
 	source_close(src);
 	sym_destroy(cache);
 	return code;

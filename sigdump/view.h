@@ -27,10 +27,11 @@ int view_records(FILE *out, const struct view_part *parts, size_t n, struct err 
 
 /*
  * view_processes - every process whose dump carries `family`, named and judged.
- * Returns 0; a negative errno with err set.
+ * may_wait  another look may be had: when only that can settle a suspicion, nothing is printed.
+ * Returns 0; 1 when nothing was printed; a negative errno with err set.
  * Safety: one-owner.
  */
 int view_processes(FILE *out, const struct view_part *parts, size_t n, uint64_t family,
-		   const struct dump_options *options, struct err *err);
+		   bool may_wait, const struct dump_options *options, struct err *err);
 
 #endif

@@ -83,6 +83,7 @@ struct candidate {
 	bool from_file;         /* from a hub file: without threads and bells */
 	uint64_t now_us;        /* the moment that the evidence describes */
 	uint64_t since_us;      /* the age that the state itself proves; 0: none */
+	bool asks_again;        /* not settled yet, and a further look at all threads may do it */
 	bool is_exact;          /* not earlier than that either, whatever other looks have seen */
 	uint64_t dwell_us;      /* 0: the rule's */
 	uint64_t fingerprint;

@@ -565,7 +565,7 @@ static int make_page(struct turn *turn)
 	if (words.failed || list_findings(page, turn->st, finding))
 		return -ENOMEM;
 	for (size_t i = 0; i < page->tracks; i++)
-		page->findings.wants_threads |= page->track[i].c.place.kind == PLACE_THREADS &&
+		page->findings.wants_threads |= page->track[i].c.asks_again &&
 						page->track[i].open && !page->track[i].confirmed;
 	page->findings.looks = page->looks;
 	page->findings.span_us = page->last_us - page->first_us;

@@ -285,6 +285,7 @@ static void report_locks(const struct scene *scene, int circle, struct candidate
 
 	waits_what(holder, what);
 	c->dwell_us = LOCKS_DWELL_US;
+	c->asks_again = true;
 	c->where.name = peer;
 	c->where.peer = first->peer->id;
 	c->place_text = text(out, "%s(%u)", peer, first->peer->id);

@@ -172,6 +172,7 @@ static void report(struct candidates *out, const struct scene *scene, int circle
 		at = next_of(w, at);
 	} while (at != first);
 	c->proof = waits_is_proven(w, circle) ? PROOF_AT_ONCE : PROOF_NONE;
+	c->asks_again = true;
 	candidate_stuck_threads(out, c, scene, first);
 	describe(out, scene, c, first, n);
 	add_advice(out, c, w, first, n);

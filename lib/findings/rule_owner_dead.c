@@ -90,6 +90,7 @@ static void look_at_group(const struct scene *scene, const struct sleepers *grou
 	c->since_us = sleepers_asleep_us(group);
 	c->fingerprint = lock->addr ^ (uint64_t)(uint32_t)lock->owner_tid << 32;
 	c->proof = !is_seen_well(first) ? PROOF_NONE : lock->owner_died ? PROOF_DWELL : PROOF_AT_ONCE;
+	c->asks_again = true;
 	sleepers_add(out, c, scene, group);
 	c->sentence = text(out, "%s hangs: %s wait%s%s for %s, whose %s",
 			   who_process(out, scene, first->process), sleepers, s,
@@ -98,7 +99,8 @@ static void look_at_group(const struct scene *scene, const struct sleepers *grou
 	c->also = text(out, "%s of %s wait%s for %s, whose owner has ended", sleepers,
 		       first->process->name ? first->process->name : "a process",
 		       s, what);
-	c->brief = text(out, "%s: %s, %zu waiting", lock->name ? lock->name : what, owner, group->n);
+	c->brief = text(out, "%s wait%s for %s, whose %s", plural(out, group->n, "thread", "threads"), s,
+			lock->name ? lock->name : what, owner);
 	c->evidence = text(out, "%s asleep in it{stack}, the word is 0x%" PRIx32 "; its %s%s; {unchanged}",
 			   sleepers, lock->value[1], owner,
 			   lock->owner_died ? "" : " while its number stood in the lock");

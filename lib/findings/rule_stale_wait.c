@@ -212,13 +212,15 @@ static void look_at_group(const struct scene *scene, const struct sleepers *grou
 	c->is_exact = true;
 	c->fingerprint = fingerprint(group);
 	c->proof = is_proven(scene->st, group) ? PROOF_DWELL : PROOF_NONE;
+	c->asks_again = c->proof == PROOF_DWELL;
 	sleepers_add(out, c, scene, group);
 	c->sentence = text(out, "%s hangs: %s %s slept for {held} waiting for %s, %s; nobody woke %s",
 			   who_process(out, scene, first->process), sleepers,
 			   group->n == 1 ? "has" : "have", what, there, group->n == 1 ? "it" : "them");
 	c->also = text(out, "%s of %s sleep%s on %s, %s", sleepers,
 		       first->process->name ? first->process->name : "a process", s, what, there);
-	c->brief = text(out, "%s, %s, %zu asleep", lock->name ? lock->name : what, there, group->n);
+	c->brief = text(out, "%s sleep%s on %s, %s", plural(out, group->n, "thread", "threads"), s,
+			lock->name ? lock->name : what, there);
 	c->evidence = text(out,
 			   "%s asleep in it{stack}, expecting %" PRIu32 "; the word is %" PRIu32
 			   " in both looks, and %s not run in between; {unchanged}",
