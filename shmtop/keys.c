@@ -63,6 +63,7 @@ static const struct key table[] = {
 	  "v:view", 2 },
 	{ { '=' }, ACT_SPLIT, ON(SCREEN_THREADS), "Find", "=", "split a group of threads",
 	  "=:split", 2 },
+	{ { 'D' }, ACT_WAITS, ON(SCREEN_THREADS), "Find", "D", "who waits for whom", "D:waits", 12 },
 
 	{ { 'x' }, ACT_EXPLAIN, EVERYWHERE, "Safe", "x", "explain the selected finding",
 	  "x:explain", 10 },

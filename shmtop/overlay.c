@@ -171,6 +171,27 @@ static void add_dump(struct page *p, const struct ui *ui)
 	add(p, 3, STYLE_KEY, text);
 }
 
+/* ---- who waits for whom ------------------------------------------------------------------ */
+
+static void add_line(void *page, int col, enum style style, const char *text)
+{
+	add(page, col, style, text);
+}
+
+static void add_waits(struct page *p, const struct ui *ui)
+{
+	const struct top_row *r = ui->view.chosen;
+	char title[300];
+
+	snprintf(title, sizeof(title), "WHO WAITS FOR WHOM   %s %d", r->name, r->pid);
+	canvas_text(&p->canvas, 0, 0, STYLE_TITLE, title);
+	p->rows = 1;
+	if (r->process)
+		overlay_waits(&ui->view.frame->st, r->process, add_line, p);
+	else
+		add(p, 1, STYLE_PLAIN, "Its threads were not looked at.");
+}
+
 /* ---- sort menu --------------------------------------------------------------------------- */
 
 static void draw_sort_menu(struct ui *ui, struct canvas *c, int rows)
@@ -274,6 +295,8 @@ void overlay_draw(struct ui *ui, struct canvas *c, int rows)
 		add_explanation(&p, ui->view.chosen_finding);
 	else if (ui->overlay == OVERLAY_DUMP && ui->view.chosen)
 		add_dump(&p, ui);
+	else if (ui->overlay == OVERLAY_WAITS && ui->view.chosen)
+		add_waits(&p, ui);
 	else
 		ui->overlay = OVERLAY_NONE;
 	if (ui->overlay)

@@ -1,6 +1,6 @@
 /*
- * overlay - what is read over a screen: help, the explanation of a finding, the
- * question before a dump, the sort menu. Each is a text that may be longer than the screen.
+ * overlay - what is read over a screen: help, the explanation of a finding, the question before
+ * a dump, who waits for whom, the sort menu. Each is a text that may be longer than the screen.
  */
 #ifndef SHMSCOPE_SHMTOP_OVERLAY_H
 #define SHMSCOPE_SHMTOP_OVERLAY_H
@@ -16,5 +16,9 @@ void overlay_draw(struct ui *ui, struct canvas *c, int rows);
 /* overlay_may_dump - whether the selected process can be dumped from here: it lives, this is no
  * replay, and nothing forbids it. Safety: one-owner. */
 bool overlay_may_dump(const struct ui *ui);
+
+/* overlay_waits.c: a page about one process, line by line. Safety: one-owner. */
+void overlay_waits(const struct state *st, const struct state_process *p,
+		   void (*line)(void *arg, int col, enum style style, const char *text), void *arg);
 
 #endif

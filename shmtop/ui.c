@@ -450,7 +450,7 @@ static void open_overlay(struct ui *ui, enum ui_overlay overlay)
 		ui_say(ui, "no finding to explain");
 		return;
 	}
-	if (overlay == OVERLAY_DUMP && !ui->view.chosen) {
+	if ((overlay == OVERLAY_DUMP || overlay == OVERLAY_WAITS) && !ui->view.chosen) {
 		ui_say(ui, "no process is selected");
 		return;
 	}
@@ -654,6 +654,9 @@ static void act(struct ui *ui, enum action action, int arg)
 		break;
 	case ACT_SPLIT:
 		ui->view.split = !ui->view.split;
+		break;
+	case ACT_WAITS:
+		open_overlay(ui, OVERLAY_WAITS);
 		break;
 	case ACT_EXPLAIN:
 		open_overlay(ui, OVERLAY_EXPLAIN);

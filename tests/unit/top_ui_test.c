@@ -240,9 +240,46 @@ TEST(a_dump_is_made_after_a_yes_and_after_nothing_else)
 	top_test_end(t);
 }
 
+/* Threads of search: a circle of two, two behind it, one that waits for work. */
+static struct state *locked(double seconds)
+{
+	struct state *st = build_state(seconds);
+	struct state_process *p = build_process(st, build_peer(build_hub(st, 4), 3));
+
+	for (int i = 0; i < 5; i++)
+		build_thread(st, p, 4140 + i, i < 2 ? "worker" : "late");
+	build_sleep(st, p, 4140, STATE_LOCK_MUTEX, 0x1000, "a", 4141, 6);
+	build_sleep(st, p, 4141, STATE_LOCK_MUTEX, 0x2000, "b", 4140, 6);
+	build_sleep(st, p, 4142, STATE_LOCK_MUTEX, 0x1000, "a", 4141, 5);
+	build_sleep(st, p, 4143, STATE_LOCK_MUTEX, 0x3000, "c", 4142, 5);
+	build_sleep(st, p, 4144, STATE_LOCK_SEM, 0x4000, "jobs", 0, 5);
+	return st;
+}
+
+TEST(who_waits_for_whom_is_a_page)
+{
+	struct top_test *t = top_test_make(30, 100);
+
+	top_test_look(t, locked(0));
+	T_HAS(top_test_screen(t, "1/search<Enter>5D"),
+	      "WHO WAITS FOR WHOM   search 4003\n"
+	      " In a circle\n"
+	      "   tid 4140 \"worker\" waits for mutex 0x1000 (a) held by tid 4141 \"worker\"\n"
+	      "   tid 4141 \"worker\" waits for mutex 0x2000 (b) held by tid 4140 \"worker\"\n"
+	      " Behind others\n"
+	      "   tid 4142 \"late\" waits for mutex 0x1000 (a) held by tid 4141 \"worker\"\n"
+	      "     and that ends in the circle of tid 4141 \"worker\"\n"
+	      "   tid 4143 \"late\" waits for mutex 0x3000 (c) held by tid 4142 \"late\"\n"
+	      "     and that ends in the circle of tid 4141 \"worker\"\n"
+	      " For nobody in particular, or nobody that is known\n"
+	      "   tid 4144 \"late\" waits for semaphore 0x4000 (jobs)\n");
+	T_HAS(top_test_screen(t, "q"), "WAITS FOR");
+	top_test_end(t);
+}
+
 TEST(random_keys_at_random_sizes_do_no_harm)
 {
-	static const char keys[] = "123456\t jkgG\x04\x15\r\x1b[]{}eETL/nN\\s<>iHmv=xduCM?a1.\x7f";
+	static const char keys[] = "123456\t jkgG\x04\x15\r\x1b[]{}eETL/nN\\s<>iHmv=DxduCM?a1.\x7f";
 	struct top_test *t = top_test_trouble(24, 80);
 	uint64_t x = t_seed() | 1;
 
