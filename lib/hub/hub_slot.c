@@ -344,7 +344,9 @@ uint32_t hub_slot_share(const struct hub_slots *s, unsigned klass, bool is_answe
 {
 	const uint32_t max = s->map->klass[klass].max;
 
-	if (HUB_FAULT_IS(no_shares) || max < 2)
+	if (HUB_FAULT_IS(no_shares))
+		return UINT32_MAX;
+	if (max < 2)
 		return max;
 	return max / 2 + is_answer;
 }
