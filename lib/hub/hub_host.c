@@ -109,17 +109,22 @@ void shmhub_config_init(struct shmhub_config *config)
 	config->size = sizeof(*config);
 }
 
-static void set_spin(struct shmhub *hub)
+/*
+ * Spinning pays only where the other end can run meanwhile. The processors that count are those of
+ * both ends together: a host and a peer that were pinned to one each have two.
+ */
+void hub_host_add_cpus(struct shmhub *hub, int pid)
 {
 	cpu_set_t cpus;
 
-	hub->cpus = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (unsigned)CPU_COUNT(&cpus) : 1;
-	hub_host_set_spin(hub, 0);
+	if (sched_getaffinity(pid, sizeof(cpus), &cpus) == 0)
+		CPU_OR(&hub->cpus, &hub->cpus, &cpus);
 }
 
 void hub_host_set_spin(struct shmhub *hub, unsigned live)
 {
-	const uint32_t ns = hub->cpus < 2 ? 0 : live >= hub->cpus ? SPIN_BUSY_NS : SPIN_NS;
+	const unsigned cpus = (unsigned)CPU_COUNT(&hub->cpus);
+	const uint32_t ns = cpus < 2 ? 0 : live >= cpus ? SPIN_BUSY_NS : SPIN_NS;
 
 	hub_put32(&hub->spin_ns, ns);
 	hub_put32(&hub->map.host->spin_ns, ns);
@@ -169,7 +174,8 @@ static int set_up(struct shmhub *hub, const struct shmhub_config *config, struct
 	if ((r = hub_work_init(hub, config->handler_threads)))
 		return err_set(err, r, "config: handler_threads is %u (at most %d)",
 			       config->handler_threads, HUB_WORKERS_MAX);
-	set_spin(hub);
+	hub_host_add_cpus(hub, 0);
+	hub_host_set_spin(hub, 0);
 	fill_own_entry(hub);
 	if ((r = hub_event_start(hub, err)))
 		return r;

@@ -743,6 +743,10 @@ void hub_life_attached(struct shmhub *hub, struct hub_link *link)
 		return;
 	if (hub_get32(&link->entry->state) == HUB_PEER_STARTING)
 		set_state(link, HUB_PEER_LIVE);
+	pthread_mutex_lock(&hub->life_lock);
+	hub_host_add_cpus(hub, link->pid);
+	note_living(hub);
+	pthread_mutex_unlock(&hub->life_lock);
 	tell(hub, link, SHMHUB_PEER_LIVE);
 }
 

@@ -51,6 +51,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include "lib/base/err.h"
@@ -220,7 +221,7 @@ struct shmhub {
 	_Atomic uint32_t stopping;    /* N1 */
 	_Atomic uint32_t inherited;   /* this is a fork child's copy */
 	struct shmhub *next;          /* all hubs of this process, for fork children */
-	unsigned cpus;
+	cpu_set_t cpus;               /* where its ends may run; life_lock */
 	_Atomic uint32_t spin_ns;
 	struct hub_link *link;        /* peers_max + 1 */
 
@@ -462,6 +463,8 @@ void hub_life_attached(struct shmhub *hub, struct hub_link *link);
 void hub_life_ended(struct shmhub *hub, struct hub_link *link);   /* its pidfd is readable */
 void hub_life_punch_soon(struct shmhub *hub);
 
+/* hub_host_add_cpus - process `pid` (0: this thread) is an end of this hub, too. */
+void hub_host_add_cpus(struct shmhub *hub, int pid);
 /* hub_host_set_spin - how long ends may spin, by the number of living peers. */
 void hub_host_set_spin(struct shmhub *hub, unsigned live);
 
