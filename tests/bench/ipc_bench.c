@@ -1,7 +1,9 @@
 /*
  * ipc_bench - libshmhub beside the transports of Debian, in one run.
  *
- *	ipc_bench [--json FILE] [--rounds N] [ROW...]
+ *	ipc_bench [--json FILE] [--rounds N] [--only NAME] [ROW...]
+ *
+ * ROW: rows whose names begin so. --only: this transport alone, for a quick look.
  *
  * Each measurement runs in a process pair of its own, CPU 0 and CPU 1, ours and the peers in
  * turn, round by round. Rows are gated only when the probe found both CPUs near.
@@ -96,6 +98,7 @@ static const struct row_plan plan[] = {
 };
 
 static struct ipc_shared *shared;
+static const char *only; /* --only */
 
 static pid_t start_side1(const struct ipc_ops *ops, size_t bytes, bool echo)
 {
@@ -228,7 +231,7 @@ static double measure(const struct ipc_ops *ops, const struct row_plan *row)
 	double result = 0;
 	int pipe_fd[2];
 
-	if (ops->missing || (ops->max_bytes && row->bytes > ops->max_bytes) ||
+	if ((only && strcmp(only, ops->name) != 0) || ops->missing || (ops->max_bytes && row->bytes > ops->max_bytes) ||
 	    (row->kind == MANY && !ops->many) || pipe(pipe_fd))
 		return 0;
 	memset(shared, 0, sizeof(*shared));
@@ -333,6 +336,8 @@ int main(int argc, char **argv)
 			json = argv[++i];
 		else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc)
 			rounds = (unsigned)atoi(argv[++i]);
+		else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+			only = argv[++i];
 		else {
 			names = i;
 			break;

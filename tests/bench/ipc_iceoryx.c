@@ -9,9 +9,12 @@ const struct ipc_ops ipc_iceoryx = {
 #else
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,48 +38,76 @@ static iox_pub_t pub;
 static iox_sub_t sub;
 static iox_ws_t ws;
 
-/* The daemon that owns its memory: pools for the message sizes of this bench. */
-static int start_daemon(void)
+/* It says so in its log only, and takes a second or two to touch all of its memory. */
+static int wait_until_ready(int log)
 {
+	char text[4096];
+	size_t have = 0;
+
+	while (have < sizeof(text) - 1) {
+		const ssize_t n = read(log, text + have, sizeof(text) - 1 - have);
+
+		if (n <= 0)
+			break;
+		have += (size_t)n;
+		text[have] = '\0';
+		if (strstr(text, "ready for clients"))
+			return 0; /* log stays open: closed, its next line would be its end */
+	}
+	fprintf(stderr, "iox-roudi did not start: %.*s\n", (int)have, text);
+	return -ENOENT;
+}
+
+/* The daemon that owns its memory: a pool for messages of this size, and one of small ones. */
+static int start_daemon(size_t bytes)
+{
+	int log[2];
+
 	snprintf(config, sizeof(config), "/tmp/shmscope-bench-%d.toml", getpid());
 	FILE *f = fopen(config, "w");
 	if (!f)
 		return -errno;
 	fputs("[general]\nversion = 1\n[[segment]]\n", f);
 	fputs("[[segment.mempool]]\nsize = 128\ncount = 20000\n", f);
-	fputs("[[segment.mempool]]\nsize = 66560\ncount = 600\n", f);
-	fputs("[[segment.mempool]]\nsize = 1052672\ncount = 100\n", f);
-	fputs("[[segment.mempool]]\nsize = 10489856\ncount = 24\n", f);
+	if (bytes > 128)
+		fprintf(f, "[[segment.mempool]]\nsize = %zu\ncount = %d\n", bytes + 4096,
+			bytes <= 64 << 10 ? 600 : bytes <= 1 << 20 ? 100 : 24);
 	fclose(f);
+	if (pipe2(log, O_CLOEXEC))
+		return -errno;
 	daemon_pid = fork();
 	if (daemon_pid == 0) {
-		const int null = open("/dev/null", O_RDWR);
-
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		dup2(null, 1);
-		dup2(null, 2);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(log[1], 1);
+		dup2(log[1], 2);
 		execlp("iox-roudi", "iox-roudi", "-c", config, (char *)NULL);
 		_exit(127);
 	}
-	usleep(700000); /* it says it is ready in its log only */
-	return waitpid(daemon_pid, NULL, WNOHANG) == 0 ? 0 : -ENOENT;
+	close(log[1]);
+	return wait_until_ready(log[0]);
 }
 
+/* Asked to end, it ends its clients too, this bench included: so it is killed, and what it leaves
+ * behind goes with it. */
 static void stop_daemon(void)
 {
-	kill(daemon_pid, SIGTERM);
-	for (unsigned i = 0; i < 50 && waitpid(daemon_pid, NULL, WNOHANG) == 0; i++)
-		usleep(20000);
+	const struct group *group = getgrgid(getgid());
+
 	kill(daemon_pid, SIGKILL);
-	waitpid(daemon_pid, NULL, WNOHANG);
+	waitpid(daemon_pid, NULL, 0);
+	shm_unlink("/iceoryx_mgmt");
+	if (group) /* its segment is named so */
+		shm_unlink(group->gr_name);
+	unlink("/tmp/roudi");
+	unlink("/tmp/roudi.lock");
+	unlink("/tmp/iox-unique-roudi.lock");
 	unlink(config);
 }
 
 static int setup(size_t bytes)
 {
-	(void)bytes;
 	iox_set_loglevel(Iceoryx_LogLevel_Off);
-	return start_daemon();
+	return start_daemon(bytes);
 }
 
 static iox_pub_t publish_to(iox_pub_storage_t *storage, const char *who, const char *event)
@@ -201,7 +232,7 @@ static double many(unsigned peers, unsigned depth, double seconds)
 	char name[64], there[32], back[32];
 
 	iox_set_loglevel(Iceoryx_LogLevel_Off);
-	if (start_daemon())
+	if (start_daemon(64))
 		return 0;
 	for (unsigned i = 0; i < peers; i++) {
 		pid[i] = fork();
