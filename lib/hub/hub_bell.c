@@ -50,9 +50,14 @@ void hub_end_open(struct hub_end *end, const struct hub_map *map, unsigned peer,
 	hub_ring_rx_start(&end->rx, in, cells, hub_get64(&in->tail));
 }
 
+static uint64_t now_ms(const struct hub_end *end)
+{
+	return (hub_coarse_ns() - end->map->header.created_ns) / 1000000;
+}
+
 uint32_t hub_end_ms(const struct hub_end *end)
 {
-	return (uint32_t)((hub_coarse_ns() - end->map->header.created_ns) / 1000000);
+	return (uint32_t)now_ms(end);
 }
 
 /* The one place that writes to a bell. */
@@ -150,7 +155,11 @@ int hub_end_send(struct hub_end *end, struct hub_message *m, const void *payload
 
 int hub_end_next(struct hub_end *end, struct hub_message *m)
 {
-	const int r = hub_ring_next(&end->rx, m, hub_end_ms(end));
+	/* the clock is for messages only: an end that spins looks here again and again */
+	if (hub_ring_is_empty(&end->rx))
+		return 0;
+	end->took_ms = now_ms(end);
+	const int r = hub_ring_next(&end->rx, m, (uint32_t)end->took_ms);
 
 	if (r == 1)
 		hub_end_wake(end, HUB_ASLEEP_SPACE);

@@ -24,6 +24,7 @@ struct hub_end {
 	_Atomic uint32_t *mine;      /* what this end sleeps for */
 	_Atomic uint32_t *mine_ms;
 	_Atomic uint32_t *theirs;    /* what the other end sleeps for */
+	uint64_t took_ms;            /* when the last message was taken */
 	int bell;                    /* -1: none */
 	uint16_t peer;               /* id of the peer at this link, on both ends */
 	uint16_t incarnation;

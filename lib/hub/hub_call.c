@@ -143,10 +143,7 @@ static int undo(struct start *s, bool has_buf, int error)
 static int start(struct start *s)
 {
 	const bool has_buf = s->slot.ref != HUB_NO_SLOT;
-	struct hub_message m = {
-		.kind = HUB_KIND_CALL, .method = (uint16_t)s->method,
-		.flags = s->flags & SHMHUB_MORE ? HUB_FLAG_MORE : 0,
-	};
+	struct hub_message m;
 
 	if (!s->method || s->method > SHMHUB_METHOD_MAX || s->len > UINT32_MAX)
 		return s->len > UINT32_MAX ? -EMSGSIZE : -EINVAL;
@@ -161,6 +158,8 @@ static int start(struct start *s)
 		return r;
 	struct hub_pend *pend = s->pend;
 
+	hub_message_init(&m, HUB_KIND_CALL, s->method);
+	m.flags = s->flags & SHMHUB_MORE ? HUB_FLAG_MORE : 0;
 	pend->started_ns = hub_now_ns();
 	pend->fn = s->fn;
 	pend->arg = s->arg;
@@ -281,12 +280,6 @@ struct taken {
 	uint32_t credit; /* what the peer is to be told it may send */
 };
 
-static void copy_message(struct hub_message *to, const struct hub_message *from)
-{
-	memcpy(to, from, offsetof(struct hub_message, small) +
-				 (from->slot == HUB_NO_SLOT ? from->len : 0));
-}
-
 /* Of a locked entry whose answer goes on. */
 static unsigned state_after(struct hub_pend *pend)
 {
@@ -303,14 +296,14 @@ static void take_frame(struct shmhub *hub, struct hub_pend *pend, struct taken *
 {
 	t->credit = 0;
 	if (pend->m.kind != HUB_KIND_NONE) {
-		copy_message(&t->m, &pend->m);
+		hub_message_copy(&t->m, &pend->m);
 		t->slot = pend->slot;
 		pend->slot.ref = HUB_NO_SLOT;
 		pend->m.kind = HUB_KIND_NONE; /* from now on: those behind it */
 	} else {
 		struct hub_frame *frame = hub_frames_take(&pend->more);
 
-		copy_message(&t->m, &frame->m);
+		hub_message_copy(&t->m, &frame->m);
 		t->slot = frame->slot;
 		free(frame);
 		if (++pend->read >= HUB_BODY_WINDOW / 2 && (t->m.flags & HUB_FLAG_MORE)) {
@@ -570,10 +563,6 @@ static int notify(struct shmhub *hub, struct hub_link *link, unsigned incarnatio
 		  struct hub_message *m, const void *data, struct hub_slot_ref *slot,
 		  uint64_t deadline_ns)
 {
-	m->kind = HUB_KIND_NOTIFY;
-	m->call = 0;
-	m->flags = 0;
-	m->aux = 0;
 	if (!m->method)
 		return -EINVAL;
 	return hub_send(hub, link, incarnation, m, data, slot, deadline_ns, NULL, NULL);
@@ -583,11 +572,13 @@ int shmhub_notify(struct shmhub *hub, unsigned peer, unsigned method, const void
 		  int timeout_ms, unsigned flags)
 {
 	const uint64_t deadline = flags & SHMHUB_NOWAIT ? 0 : hub_deadline_ns(timeout_ms);
-	struct hub_message m = { .method = (uint16_t)method };
+	struct hub_message m;
 	struct hub_slot_ref slot = { HUB_NO_SLOT, 0 };
 	struct hub_link *link;
 	unsigned incarnation;
 	int r = find_peer(hub, peer, &link, &incarnation);
+
+	hub_message_init(&m, HUB_KIND_NOTIFY, method);
 
 	if (!r)
 		r = hub_send_payload(hub, link, incarnation, data, len, deadline, &m, &slot);
@@ -608,8 +599,12 @@ int shmhub_notify_buf(struct shmhub *hub, unsigned method, struct shmhub_buf *bu
 
 	if (r)
 		return r;
-	struct hub_message m = { .method = (uint16_t)method, .len = (uint32_t)len, .slot = slot.ref,
-				 .slot_gen = (uint32_t)HUB_SLOT_GENERATION(slot.word) };
+	struct hub_message m;
+
+	hub_message_init(&m, HUB_KIND_NOTIFY, method);
+	m.len = (uint32_t)len;
+	m.slot = slot.ref;
+	m.slot_gen = (uint32_t)HUB_SLOT_GENERATION(slot.word);
 
 	r = notify(hub, link, incarnation, &m, NULL, &slot,
 		   flags & SHMHUB_NOWAIT ? 0 : hub_deadline_ns(timeout_ms));

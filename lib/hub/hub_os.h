@@ -71,6 +71,35 @@ static inline void hub_relax(void)
 #endif
 }
 
+/*
+ * Spinning before a sleep: looks at the clock once in a while, and pauses between some looks only
+ * (a pause takes longer than the answer of a peer that is awake).
+ */
+struct hub_spin {
+	uint32_t for_ns;   /* 0: not at all */
+	unsigned n;
+	uint64_t until_ns; /* 0: not begun */
+};
+
+enum { HUB_LOOKS_PER_PAUSE = 4, HUB_LOOKS_PER_CLOCK = 64 };
+
+/* hub_spin_on - may we look once more? */
+static inline bool hub_spin_on(struct hub_spin *spin)
+{
+	if (!spin->for_ns)
+		return false;
+	spin->n++;
+	if (spin->n % HUB_LOOKS_PER_PAUSE == 0)
+		hub_relax();
+	if (spin->n % HUB_LOOKS_PER_CLOCK)
+		return true;
+	const uint64_t now = hub_now_ns();
+
+	if (!spin->until_ns)
+		spin->until_ns = now + spin->for_ns;
+	return now < spin->until_ns;
+}
+
 /* Sleeps while *word is `seen`, until woken or the (CLOCK_MONOTONIC) deadline. Between threads
  * of this process only. Returns 0, or -ETIMEDOUT; anything else means: look again. */
 static inline int hub_futex_wait(const void *word, uint32_t seen, uint64_t deadline_ns)

@@ -31,7 +31,6 @@ enum {
 	SPIN_SCORE = 8,       /* failed spins before they become rare */
 	SPIN_PROBE = 8,       /* then: every so many sleeps one spin */
 	SPIN_NS_MAX = 100000, /* whatever the file says */
-	SPINS_PER_LOOK = 16,  /* at the clock */
 };
 
 struct hub_pool *hub_peer_pool(struct shmhub_peer *peer)
@@ -42,6 +41,14 @@ struct hub_pool *hub_peer_pool(struct shmhub_peer *peer)
 int hub_peer_health(const struct shmhub_peer *peer)
 {
 	return peer->broken ? -EBADMSG : peer->host_dead ? -EOWNERDEAD : 0;
+}
+
+/* Looked up before each sleep, not before each spin: the host writes to that line at each call. */
+static void learn_spin(struct shmhub_peer *peer)
+{
+	const uint32_t ns = hub_get32(&peer->map.host->spin_ns);
+
+	peer->spin_ns = ns < SPIN_NS_MAX ? ns : SPIN_NS_MAX;
 }
 
 void hub_peer_beat(struct shmhub_peer *peer, unsigned state, unsigned method)
@@ -322,6 +329,7 @@ void shmhub_peer_detach(struct shmhub_peer *peer)
 		hub_map_close(&peer->map);
 	}
 	free_handlers(peer);
+	free(peer->spare);
 	free(peer);
 }
 
@@ -353,6 +361,9 @@ int shmhub_peer_drain(struct shmhub_peer *peer, unsigned max)
 		return -EDEADLK;
 	while (n < max && !peer->quit && (r = hub_peer_take(peer)) == 1)
 		n++;
+	if (peer->said_handler)
+		hub_peer_beat(peer, HUB_BEAT_RUNNING, 0);
+	peer->said_handler = false;
 	hub_peer_call_expire(peer);
 	if (peer->broken)
 		return -EBADMSG;
@@ -384,6 +395,7 @@ int shmhub_peer_prepare(struct shmhub_peer *peer)
 	hub_end_announce(&peer->end, HUB_ASLEEP_MESSAGE);
 	peer->said_asleep = true;
 	hub_peer_beat(peer, HUB_BEAT_ASLEEP, 0);
+	learn_spin(peer);
 	peer->broken |= hub_ring_is_torn(&peer->end.rx);
 	if (!peer->broken && !hub_peer_has_work(peer))
 		return hub_left_ms(deadline);
@@ -419,31 +431,19 @@ static bool shall_spin(struct shmhub_peer *peer)
 }
 
 /* True when something came. */
-static bool spin(struct shmhub_peer *peer)
+static bool spin_for_message(struct shmhub_peer *peer)
 {
-	uint32_t for_ns = hub_get32(&peer->map.host->spin_ns);
-	uint64_t until = 0;
+	struct hub_spin spin = { .for_ns = peer->spin_ns };
 
-	if (!for_ns || !shall_spin(peer))
+	if (!spin.for_ns || !shall_spin(peer))
 		return false;
-	if (for_ns > SPIN_NS_MAX)
-		for_ns = SPIN_NS_MAX;
-	for (unsigned i = 1;; i++) {
-		if (!hub_ring_is_empty(&peer->end.rx)) {
-			peer->spin_score = SPIN_SCORE;
-			return true;
+	while (hub_ring_is_empty(&peer->end.rx))
+		if (!hub_spin_on(&spin)) {
+			peer->spin_score -= peer->spin_score > 0;
+			return false;
 		}
-		hub_relax();
-		if (i % SPINS_PER_LOOK)
-			continue;
-		const uint64_t now = hub_now_ns();
-
-		until = until ? until : now + for_ns;
-		if (now >= until)
-			break;
-	}
-	peer->spin_score -= peer->spin_score > 0;
-	return false;
+	peer->spin_score = SPIN_SCORE;
+	return true;
 }
 
 static int open_loop(struct shmhub_peer *peer)
@@ -491,7 +491,7 @@ int hub_peer_run_until(struct shmhub_peer *peer, const bool *done, uint64_t dead
 			r = r > 0 ? 0 : r;
 		else if (deadline_ns != HUB_FOREVER && hub_left_ms(deadline_ns) == 0)
 			r = -ETIMEDOUT;
-		else if (!spin(peer))
+		else if (!spin_for_message(peer))
 			r = sleep_on_bell(peer, deadline_ns);
 	}
 	return r;

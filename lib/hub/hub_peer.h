@@ -41,8 +41,9 @@ struct shmhub_peer {
 	bool inherited;
 	int epoll_fd;             /* of shmhub_peer_run(); -1 until then */
 	unsigned depth;           /* application code running, or waiting inside the runtime */
-	bool quit, host_left, host_dead, broken, said_asleep;
+	bool quit, host_left, host_dead, broken, said_asleep, said_handler;
 	struct hub_handler *handler[HUB_PEER_BUCKETS];
+	struct shmhub_request *spare; /* memory of the last one that was over; NULL */
 	struct hub_frames queue;  /* taken, to be delivered at the top level */
 	struct shmhub_request *request[HUB_PEER_BUCKETS];
 	struct hub_peer_call call[HUB_PEER_CALLS];
@@ -51,6 +52,7 @@ struct shmhub_peer {
 	uint64_t notify_ahead;    /* sent beyond the host's credit */
 	uint32_t notify_owed;     /* handled, credit not given yet */
 	unsigned spin_score, spin_skips;
+	uint32_t spin_ns;
 	uint64_t interrupted;     /* sleeps of shmhub_peer_run() that ended with EINTR */
 	bool rang;                /* the last message had to wake the host */
 	uint32_t serving;         /* id of the call whose handler runs; 0: none */
@@ -96,6 +98,8 @@ int hub_peer_serve_credit(struct shmhub_peer *peer, const struct hub_message *m)
 void hub_peer_serve_credit_told(struct shmhub_peer *peer, uint32_t call);
 void hub_peer_serve_cancel(struct shmhub_peer *peer, uint32_t call);
 void hub_peer_serve_cancel_told(struct shmhub_peer *peer, uint32_t call);
+/* hub_peer_retire - nobody has this request any more: its memory serves the next one. */
+void hub_peer_retire(struct shmhub_peer *peer, struct shmhub_request *r);
 void hub_peer_serve_drop_all(struct shmhub_peer *peer);
 
 /* ---- hub_peer_call.c */

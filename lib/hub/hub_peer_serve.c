@@ -77,13 +77,23 @@ static void handle(struct shmhub_peer *peer, struct shmhub_request *r)
 
 static void give_notify_credit(struct shmhub_peer *peer)
 {
-	struct hub_message m = { .kind = HUB_KIND_CREDIT, .slot = HUB_NO_SLOT,
-				 .aux = (int32_t)peer->notify_owed };
+	struct hub_message m;
 
+	if (peer->notify_owed < HUB_NOTIFY_WINDOW / 2)
+		return;
+	hub_message_init(&m, HUB_KIND_CREDIT, 0);
+	m.aux = (int32_t)peer->notify_owed;
 	/* without room: with one of the next ones; the window is twice as wide */
-	if (peer->notify_owed >= HUB_NOTIFY_WINDOW / 2 &&
-	    !hub_peer_send(peer, &m, NULL, NULL, 0, NULL))
+	if (!hub_peer_send(peer, &m, NULL, NULL, 0, NULL))
 		peer->notify_owed = 0;
+}
+
+void hub_peer_retire(struct shmhub_peer *peer, struct shmhub_request *r)
+{
+	if (peer->spare)
+		free(r);
+	else
+		peer->spare = r;
 }
 
 void hub_peer_serve(struct shmhub_peer *peer, const struct hub_message *m, struct hub_slot_ref *slot,
@@ -94,9 +104,10 @@ void hub_peer_serve(struct shmhub_peer *peer, const struct hub_message *m, struc
 
 	if (is_call && HUB_FAULT(0, HUB_FAULT_SWALLOW))
 		return;
-	r = hub_request_new(&peer_ops, m, slot);
+	r = hub_request_new(&peer_ops, m, slot, peer->spare);
 	if (!r)
 		return; /* no memory: its caller waits until its deadline, as for a slow one */
+	peer->spare = NULL;
 	r->self = peer;
 	r->error = error;
 	if (is_call)
@@ -105,10 +116,11 @@ void hub_peer_serve(struct shmhub_peer *peer, const struct hub_message *m, struc
 
 	peer->serving = m->call;
 	peer->depth++;
-	hub_peer_beat(peer, HUB_BEAT_HANDLER, m->method);
+	/* as of when it was taken; RUNNING is said when the turn ends (shmhub_peer_drain()) */
+	hub_put64(&peer->entry->beat, HUB_BEAT(HUB_BEAT_HANDLER, m->method, peer->end.took_ms));
+	peer->said_handler = true;
 	HUB_STEP("peer.handler");
 	handle(peer, r);
-	hub_peer_beat(peer, HUB_BEAT_RUNNING, 0);
 	peer->depth--;
 	peer->serving = outer;
 	hub_request_unref(r);
@@ -216,12 +228,13 @@ static int reply(struct shmhub_request *r, int status, const void *data, struct 
 		 size_t len, bool more)
 {
 	struct shmhub_peer *peer = r->self;
-	struct hub_message m = hub_request_answer(r, status, more);
+	struct hub_message m;
 	struct hub_slot_ref slot = { HUB_NO_SLOT, 0 };
 	int e;
 
 	if (r->began && !r->credit && more)
 		return -EAGAIN;
+	hub_request_answer(r, status, more, &m);
 	e = buf ? hub_peer_buf(peer, buf, len, &m, &slot) :
 		  hub_peer_payload(peer, data, len, r->deadline_ns, &m, &slot);
 	if (e == -EOWNERDEAD)

@@ -140,6 +140,7 @@ int hub_peer_take(struct shmhub_peer *peer)
 		peer->broken |= r < 0;
 		return r;
 	}
+	peer->end.took_ms = (hub_coarse_ns() - peer->map.header.created_ns) / 1000000;
 	/* of a message whose slot could not be had, the frame says so */
 	deliver(peer, &frame->m, &frame->slot,
 		frame->m.slot != HUB_NO_SLOT && frame->slot.ref == HUB_NO_SLOT ? -EBADMSG : 0);

@@ -512,8 +512,7 @@ int hub_pend_answer(struct shmhub *hub, struct hub_link *link, const struct hub_
 	}
 	pend->answered = true;
 	pend->request_open = false;
-	memcpy(&pend->m, m, offsetof(struct hub_message, small) +
-				    (m->slot == HUB_NO_SLOT ? m->len : 0));
+	hub_message_copy(&pend->m, m);
 	pend->slot = *slot;
 	pend->error = error;
 	slot->ref = HUB_NO_SLOT;

@@ -6,18 +6,20 @@
 #include "lib/hub/hub_peer.h"
 
 struct shmhub_request *hub_request_new(const struct hub_request_ops *ops,
-				       const struct hub_message *m, struct hub_slot_ref *slot)
+				       const struct hub_message *m, struct hub_slot_ref *slot,
+				       struct shmhub_request *spare)
 {
-	struct shmhub_request *r = calloc(1, sizeof(*r));
+	struct shmhub_request *r = spare ? spare : malloc(sizeof(*r));
 
 	if (!r)
 		return NULL;
+	memset(r, 0, offsetof(struct shmhub_request, m));
+	hub_message_copy(&r->m, m);
 	r->ops = ops;
 	hub_put32(&r->refs, 2);
 	r->method = m->method;
 	r->kind = m->kind;
 	r->call = m->call;
-	r->m = *m;
 	r->slot = *slot;
 	r->deadline_ns = m->kind == HUB_KIND_CALL && m->aux > 0 ?
 				 hub_now_ns() + (uint64_t)m->aux * 1000000 :
@@ -36,9 +38,12 @@ struct hub_pool *hub_request_pool(const struct shmhub_request *r)
 
 void hub_request_unref(struct shmhub_request *r)
 {
-	/* acq_rel Q1: whoever frees it sees what the other has done to it */
-	if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1)
-		return;
+	/* acquire Q1: if the only reference left is ours, nobody makes another: no counting down */
+	if (atomic_load_explicit(&r->refs, memory_order_acquire) != 1) {
+		/* acq_rel Q1: whoever frees it sees what the other has done to it */
+		if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1)
+			return;
+	}
 	struct hub_pool *pool = hub_request_pool(r);
 
 	if (r->entered)
@@ -46,7 +51,10 @@ void hub_request_unref(struct shmhub_request *r)
 	hub_frames_free(r->frames.first, pool);
 	hub_pool_free(pool, &r->slot);
 	free(r->copy);
-	free(r);
+	if (r->self)
+		hub_peer_retire(r->self, r);
+	else
+		free(r);
 }
 
 void hub_request_end(struct shmhub_request *r)
@@ -56,18 +64,13 @@ void hub_request_end(struct shmhub_request *r)
 	hub_request_unref(r);
 }
 
-struct hub_message hub_request_answer(struct shmhub_request *r, int status, bool more)
+void hub_request_answer(struct shmhub_request *r, int status, bool more, struct hub_message *m)
 {
-	const struct hub_message m = {
-		.kind = r->began ? HUB_KIND_BODY : HUB_KIND_REPLY,
-		.flags = (uint8_t)(HUB_FLAG_ANSWER | (more ? HUB_FLAG_MORE : 0)),
-		.method = r->began ? (uint16_t)(r->frame_no + 1) : r->method,
-		.call = r->call,
-		.aux = status,
-		.slot = HUB_NO_SLOT,
-	};
-
-	return m;
+	hub_message_init(m, r->began ? HUB_KIND_BODY : HUB_KIND_REPLY,
+			 r->began ? (uint16_t)(r->frame_no + 1) : r->method);
+	m->flags = (uint8_t)(HUB_FLAG_ANSWER | (more ? HUB_FLAG_MORE : 0));
+	m->call = r->call;
+	m->aux = status;
 }
 
 int hub_request_add_body(struct shmhub_request *r, const struct hub_message *m,

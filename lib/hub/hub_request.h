@@ -36,8 +36,7 @@ struct shmhub_request {
 	uint64_t deadline_ns;
 	_Atomic uint32_t cancelled;
 	_Atomic uint32_t seq;            /* host, W1: body, credit or cancellation has come */
-	/* payload */
-	struct hub_message m;
+	/* payload: in m, in slot, or in copy */
 	struct hub_slot_ref slot;
 	void *copy;
 	/* frames of the request that follow; host: under link->lock */
@@ -50,12 +49,14 @@ struct shmhub_request {
 	void *on_body_arg;
 	void (*on_credit)(struct shmhub_request *r, void *arg);
 	void *on_credit_arg;
+	struct hub_message m; /* last: only what is used of it is written */
 };
 
 /* hub_request_new - from a message that was taken; slot is taken. NULL: no memory.
- * Two references. Safety: MT-safe. */
+ * spare: memory of a request that is over, or NULL. Two references. Safety: MT-safe. */
 struct shmhub_request *hub_request_new(const struct hub_request_ops *ops,
-				       const struct hub_message *m, struct hub_slot_ref *slot);
+				       const struct hub_message *m, struct hub_slot_ref *slot,
+				       struct shmhub_request *spare);
 
 /* hub_request_pool - the pool its payload belongs to. Safety: MT-safe. */
 struct hub_pool *hub_request_pool(const struct shmhub_request *r);
@@ -68,7 +69,7 @@ void hub_request_unref(struct shmhub_request *r);
 void hub_request_end(struct shmhub_request *r);
 
 /* hub_request_answer - the message of an answer (REPLY, or BODY once a part was sent). */
-struct hub_message hub_request_answer(struct shmhub_request *r, int status, bool more);
+void hub_request_answer(struct shmhub_request *r, int status, bool more, struct hub_message *m);
 
 /* hub_request_add_body - a further frame came; slot taken. -EBADMSG: against the protocol. */
 int hub_request_add_body(struct shmhub_request *r, const struct hub_message *m,

@@ -20,7 +20,6 @@
 #include <string.h>
 
 #include "lib/hub/hub_fault.h"
-#include "lib/hub/hub_os.h"
 
 _Static_assert(offsetof(struct hub_cell, payload) - offsetof(struct hub_cell, time_ms) == 32,
 	       "a descriptor's fixed part is copied in one piece");
@@ -109,6 +108,21 @@ bool hub_ring_has_room(struct hub_tx *tx, unsigned n, bool may_use_reserved)
 	return look_at_tail(tx) || fits(tx, n, may_use_reserved);
 }
 
+bool hub_ring_drains(const struct hub_ring *ring, uint64_t mask, uint64_t tail,
+		     struct hub_spin *spin)
+{
+	enum { PAUSES = 8 }; /* each look takes the line from the consumer, who stores there */
+
+	while (hub_get64(&ring->tail) - tail <= mask / 4) {
+		for (unsigned i = 0; i < PAUSES; i++)
+			hub_relax();
+		spin->n |= HUB_LOOKS_PER_CLOCK - 1; /* a look at the clock costs less than these */
+		if (!hub_spin_on(spin))
+			return false;
+	}
+	return true;
+}
+
 static void write_more(struct hub_tx *tx, unsigned i, const uint8_t *from, uint32_t len)
 {
 	struct hub_cell *cell = cell_at(tx->ring, tx->mask, tx->position + i);
@@ -116,6 +130,28 @@ static void write_more(struct hub_tx *tx, unsigned i, const uint8_t *from, uint3
 	memcpy(cell->more, from, len);
 	/* relaxed: the first cell's word (H1) publishes this one too */
 	atomic_store_explicit(&cell->word, HUB_WORD(tx->position + i, 0, i), memory_order_relaxed);
+}
+
+/*
+ * The consumer has these cells in its cache, from reading them a lap ago; each store to one of
+ * them would wait for the line, and the fence of the publication for that. So lines are asked for
+ * AHEAD cells before they are written, where they are known to have been taken.
+ */
+static void ask_for_lines(const struct hub_tx *tx)
+{
+	enum { AHEAD = 12 };
+
+	if (tx->position + AHEAD + 2 - tx->tail > tx->mask)
+		return;
+	for (unsigned i = AHEAD; i < AHEAD + 2; i++) {
+		struct hub_cell *cell = cell_at(tx->ring, tx->mask, tx->position + i);
+#if defined(__x86_64__)
+		/* prefetchw: __builtin_prefetch(, 1) would only ask for reading on plain x86-64 */
+		__asm__ volatile("prefetchw %0" : : "m"(*cell));
+#else
+		__builtin_prefetch(cell, 1);
+#endif
+	}
 }
 
 unsigned hub_ring_write(struct hub_tx *tx, const struct hub_message *m, const void *payload)
@@ -126,6 +162,7 @@ unsigned hub_ring_write(struct hub_tx *tx, const struct hub_message *m, const vo
 	const uint8_t *from = payload;
 	unsigned n = 1;
 
+	ask_for_lines(tx);
 	memcpy(&cell->time_ms, m, DESC_BYTES);
 	if (in_first)
 		memcpy(cell->payload, from, in_first);

@@ -10,8 +10,10 @@
 #define SHMSCOPE_HUB_RING_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "lib/hub/hub_format.h"
+#include "lib/hub/hub_os.h"
 
 /* A message in private memory: what a descriptor says, and its payload if it was in the ring. */
 struct hub_message {
@@ -27,6 +29,23 @@ struct hub_message {
 	uint32_t peer;
 	uint8_t small[HUB_INLINE_MAX];
 };
+
+/* hub_message_init - one without payload. Its 192 bytes of payload are left as they are: zeroing
+ * them costs as much as sending them. Safety: MT-safe. */
+static inline void hub_message_init(struct hub_message *m, unsigned kind, unsigned method)
+{
+	memset(m, 0, offsetof(struct hub_message, small));
+	m->kind = (uint8_t)kind;
+	m->method = (uint16_t)method;
+	m->slot = HUB_NO_SLOT;
+}
+
+/* hub_message_copy - as much of it as is used. Safety: MT-safe. */
+static inline void hub_message_copy(struct hub_message *to, const struct hub_message *from)
+{
+	memcpy(to, from, offsetof(struct hub_message, small) +
+				 (from->slot == HUB_NO_SLOT ? from->len : 0));
+}
 
 /* Counters are private too, and copied into the ring for readers. */
 struct hub_tx { /* the producer's end */
@@ -112,6 +131,15 @@ bool hub_ring_is_empty(const struct hub_rx *rx);
  * that something is there. Safety: one-owner, wait-free.
  */
 bool hub_ring_is_torn(const struct hub_rx *rx);
+
+/*
+ * hub_ring_drains - producer that found its ring full: does the consumer take meanwhile? True
+ * once a quarter of the ring is free, so that it is not filled message by message.
+ * tail  the ring's tail as it was found. May be called by one that is no longer the producer.
+ * Safety: MT-safe; spins.
+ */
+bool hub_ring_drains(const struct hub_ring *ring, uint64_t mask, uint64_t tail,
+		     struct hub_spin *spin);
 
 /* hub_ring_has_room - the second look of an end that has announced its wait for space (B1). */
 bool hub_ring_has_room(struct hub_tx *tx, unsigned n, bool may_use_reserved);

@@ -29,7 +29,6 @@
 enum {
 	PROBE_EVERY = 8,     /* calls that woke the peer before one spins for the answer anyway */
 	TURNS_ON_LEAVE = 4,  /* of HUB_TURN messages; then the event thread goes on */
-	SPINS_PER_LOOK = 16, /* at the clock */
 };
 
 bool hub_role_try(struct hub_link *link)
@@ -115,26 +114,6 @@ void hub_role_bell(struct shmhub *hub, struct hub_link *link)
 
 /* ---- waiting for one's own answer ----------------------------------------------------------- */
 
-struct spin {
-	uint64_t until_ns; /* 0: not begun */
-	uint32_t for_ns;
-	unsigned n;
-};
-
-static bool spin_on(struct spin *spin)
-{
-	if (!spin->for_ns)
-		return false;
-	hub_relax();
-	if (++spin->n % SPINS_PER_LOOK)
-		return true;
-	const uint64_t now = hub_now_ns();
-
-	if (!spin->until_ns)
-		spin->until_ns = now + spin->for_ns;
-	return now < spin->until_ns;
-}
-
 /* A peer that had to be woken does not answer within a spin; look now and then whether that has
  * changed. */
 static uint32_t spin_time(struct shmhub *hub, struct hub_link *link, bool rang)
@@ -216,8 +195,17 @@ static bool sleep_on_bell(struct shmhub *hub, struct hub_pend *pend, uint32_t ge
 	return r >= 0 && (n != 0 || hub_left_ms(deadline_ns) != 0);
 }
 
+/* Looks at nothing but the next cell: what else could end the wait ends it after the spin. */
+static bool something_comes(const struct hub_rx *rx, struct hub_spin *spin)
+{
+	while (hub_ring_is_empty(rx))
+		if (!hub_spin_on(spin))
+			return false;
+	return true;
+}
+
 static void wait_with_role(struct shmhub *hub, struct hub_pend *pend, uint32_t gen,
-			   uint64_t deadline_ns, struct spin *spin, bool for_credit)
+			   uint64_t deadline_ns, struct hub_spin *spin, bool for_credit)
 {
 	struct hub_link *link = &hub->link[pend->peer];
 
@@ -225,7 +213,7 @@ static void wait_with_role(struct shmhub *hub, struct hub_pend *pend, uint32_t g
 	while (is_usable(link)) {
 		if (hub_take(hub, link, HUB_TURN) < 0 || !hub_pend_is_waiting(pend, gen, for_credit))
 			break;
-		if (hub_ring_is_empty(&link->end.rx) && !spin_on(spin) &&
+		if (!something_comes(&link->end.rx, spin) &&
 		    !sleep_on_bell(hub, pend, gen, deadline_ns, for_credit))
 			break;
 	}
@@ -236,12 +224,12 @@ void hub_role_wait(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, uint
 		   bool rang, bool for_credit)
 {
 	struct hub_link *link = &hub->link[pend->peer];
-	struct spin spin = { .for_ns = spin_time(hub, link, rang) };
+	struct hub_spin spin = { .for_ns = spin_time(hub, link, rang) };
 
 	while (hub_pend_is_waiting(pend, gen, for_credit)) {
 		if (is_usable(link) && hub_role_try(link)) {
 			wait_with_role(hub, pend, gen, deadline_ns, &spin, for_credit);
-		} else if (!spin_on(&spin)) {
+		} else if (!hub_spin_on(&spin)) {
 			hub_event_tick(hub);
 			hub_pend_sleep(pend, gen, deadline_ns, for_credit);
 		}

@@ -342,6 +342,43 @@ static int wait_for_space(struct shmhub *hub, struct hub_link *link, struct hub_
 	return hub_is_stopping(hub) ? -ESHUTDOWN : r;
 }
 
+/* Credit has come in, and nobody has taken it yet: the event thread may be about to, but wants the
+ * processor that we run on. As a calling thread does. */
+static bool take_credit_in(struct shmhub *hub, struct hub_link *link)
+{
+	const struct hub_ring *in = link->end.rx.ring;
+
+	if (hub_get64(&in->head) == hub_get64(&in->tail) || hub_work_must_not_block() ||
+	    !hub_role_try(link))
+		return false;
+	const int n = hub_take(hub, link, HUB_TURN);
+
+	hub_role_leave(hub, link);
+	return n > 0;
+}
+
+/*
+ * Before it sleeps: does the peer take, or has it given credit, right now? A sleep costs a bell,
+ * the event thread and a futex, and the ring stands still meanwhile. Without the lock meanwhile;
+ * with it again on return. True: something has changed.
+ */
+static bool spin_for_space(struct shmhub *hub, struct hub_link *link, const struct hub_message *m)
+{
+	struct hub_spin spin = { .for_ns = hub_get32(&hub->spin_ns) };
+	const struct hub_ring *ring = link->end.tx.ring;
+	const uint64_t mask = link->end.tx.mask, tail = link->end.tx.tail;
+	const bool wants_credit = !has_credit(link, m);
+
+	if (!wants_credit && hub_get32(link->end.theirs))
+		return false; /* it sleeps: rung, but not soon here */
+	pthread_mutex_unlock(&link->send);
+	const bool changed = wants_credit ? take_credit_in(hub, link) :
+					    hub_ring_drains(ring, mask, tail, &spin);
+
+	pthread_mutex_lock(&link->send);
+	return changed;
+}
+
 int hub_send(struct shmhub *hub, struct hub_link *link, unsigned incarnation, struct hub_message *m,
 	     const void *payload, struct hub_slot_ref *slot, uint64_t deadline_ns,
 	     struct hub_pend *pend, bool *rang)
@@ -358,6 +395,8 @@ int hub_send(struct shmhub *hub, struct hub_link *link, unsigned incarnation, st
 			r = put(hub, link, m, payload, slot, pend, rang);
 		if (r != -EAGAIN || !deadline_ns)
 			break;
+		if (spin_for_space(hub, link, m))
+			continue;
 		if (!waited)
 			hub_end_waited(&link->end);
 		waited = true;

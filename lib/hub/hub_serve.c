@@ -233,7 +233,7 @@ static void leave(struct shmhub_request *r)
 int hub_request_in(struct shmhub *hub, struct hub_link *link, const struct hub_message *m,
 		   struct hub_slot_ref *slot, int error)
 {
-	struct shmhub_request *r = hub_request_new(&serve_ops, m, slot);
+	struct shmhub_request *r = hub_request_new(&serve_ops, m, slot, NULL);
 
 	if (!r)
 		return -EBADMSG; /* no memory for a call: as good as a broken link */
@@ -372,13 +372,14 @@ static int adopt_buf(struct shmhub_request *r, struct shmhub_buf *buf, size_t le
 static int reply(struct shmhub_request *r, int status, const void *data, struct shmhub_buf *buf,
 		 size_t len, bool more)
 {
-	struct hub_message m = hub_request_answer(r, status, more);
+	struct hub_message m;
 	struct hub_slot_ref slot = { HUB_NO_SLOT, 0 };
 	void *copy = NULL;
 	int e = r->began ? take_credit(r) : 0;
 
 	if (e)
 		return e;
+	hub_request_answer(r, status, more, &m);
 	e = buf ? adopt_buf(r, buf, len, &m, &slot) : place_payload(r, &m, data, len, &slot, &copy);
 	r->frame_no += r->began;
 	r->began = true;
