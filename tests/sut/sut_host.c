@@ -507,6 +507,10 @@ static bool end_in_order(struct sut_host *host)
 	}
 	if (host->stuck || !all)
 		return false;
+	struct shmhub_stats stats;
+
+	shmhub_stats_get(host->hub, &stats);
+	sut_count(&host->tally[0].unallocated, stats.alloc_failed);
 	for (size_t i = 0; i < host->config->faults; i++)
 		if (host->config->fault[i].peer)
 			shmhub_stop(host->hub, host->config->fault[i].peer, 0);
@@ -519,7 +523,7 @@ static bool end_in_order(struct sut_host *host)
 static int report(struct sut_host *host)
 {
 	const unsigned peers = host->config->peers;
-	uint64_t verified = 0, lost = 0, duplicated = 0, corrupt = 0, failed = 0;
+	uint64_t verified = 0, lost = 0, duplicated = 0, corrupt = 0, failed = 0, unallocated = 0;
 
 	for (unsigned i = 0; i <= peers; i++) {
 		struct sut_tally *t = &host->tally[i];
@@ -529,11 +533,13 @@ static int report(struct sut_host *host)
 		duplicated += sut_read(&t->duplicated);
 		corrupt += sut_read(&t->corrupt);
 		failed += sut_read(&t->failed);
+		unallocated += sut_read(&t->unallocated);
 		printf("peer=%u eintr=%ju\n", i, (uintmax_t)sut_read(&t->eintr));
 	}
 	printf("messages %ju lost %ju duplicated %ju corrupt %ju\n", (uintmax_t)verified,
 	       (uintmax_t)lost, (uintmax_t)duplicated, (uintmax_t)corrupt);
 	printf("failed %ju\n", (uintmax_t)failed);
+	printf("unallocated %ju\n", (uintmax_t)unallocated);
 	fflush(stdout);
 	return lost || duplicated || corrupt ? 1 : 0;
 }

@@ -18,6 +18,7 @@ struct sut_tally {
 	_Atomic uint64_t sent;       /* to the host, of which it must receive each */
 	_Atomic uint64_t lost, duplicated, corrupt;
 	_Atomic uint64_t failed;     /* calls that ended because the other side died */
+	_Atomic uint64_t unallocated; /* slots that could not be had, over all incarnations */
 	_Atomic uint32_t incarnation;
 	_Atomic uint32_t no_room;    /* written by the host: a fault makes -ENOSPC no loss */
 };
