@@ -99,13 +99,22 @@ double bench_median(const double *v, size_t n)
 	return bench_percentile(copy, n, 0.5);
 }
 
+static bool passes(const struct bench_row *row)
+{
+	if (row->limit && (row->higher_is_better ? row->ours < row->limit : row->ours > row->limit))
+		return false;
+	return row->ours > 0 && (!row->target || row->ratio >= row->target);
+}
+
 static const char *outcome(const struct bench_row *row)
 {
+	if (row->limit)
+		return passes(row) ? "reached" : "MISSED";
 	if (!row->target)
 		return "";
 	if (!row->gated)
 		return "not gated";
-	return row->ratio >= row->target ? "reached" : "MISSED";
+	return passes(row) ? "reached" : "MISSED";
 }
 
 void bench_print(const char *bench, const struct bench_row *row, size_t rows)
@@ -115,7 +124,7 @@ void bench_print(const char *bench, const struct bench_row *row, size_t rows)
 	for (size_t i = 0; i < rows; i++)
 		printf("%-8s %-16s %-7s %10.3g %10.3g  %-14s %8.3g %8.3g %s%s%s\n", "", row[i].name,
 		       row[i].unit, row[i].ours, row[i].theirs, row[i].peer ? row[i].peer : "-",
-		       row[i].ratio, row[i].target, outcome(&row[i]), row[i].note ? "  " : "",
+		       row[i].ratio, row[i].limit ? row[i].limit : row[i].target, outcome(&row[i]), row[i].note ? "  " : "",
 		       row[i].note ? row[i].note : "");
 }
 
@@ -127,10 +136,10 @@ int bench_write(const char *bench, const char *path, enum bench_placement placem
 
 	uname(&machine);
 	for (size_t i = 0; i < rows; i++)
-		json_array_append_new(list, json_pack("{s:s,s:s,s:f,s:s?,s:f,s:f,s:f,s:b,s:b,s:i,s:s?}",
+		json_array_append_new(list, json_pack("{s:s,s:s,s:f,s:s?,s:f,s:f,s:f,s:b,s:f,s:b,s:i,s:s?}",
 			"name", row[i].name, "unit", row[i].unit, "ours", row[i].ours, "peer",
 			row[i].peer, "theirs", row[i].theirs, "ratio", row[i].ratio, "target",
-			row[i].target, "pass", !row[i].target || row[i].ratio >= row[i].target,
+			row[i].target, "pass", passes(&row[i]), "limit", row[i].limit,
 			"gated", row[i].gated, "rounds", (int)row[i].rounds, "note", row[i].note));
 	json_t *all = json_pack("{s:s,s:s,s:s,s:i,s:o}", "bench", bench, "machine", machine.release,
 				"placement", placement == BENCH_NEAR ? "near" : "far", "cpus",

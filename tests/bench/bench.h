@@ -21,6 +21,8 @@ struct bench_row {
 	const char *peer;      /* the best of them, or the one compared with */
 	double ours, theirs;   /* medians; 0: not measured */
 	double ratio;          /* how many times better ours is */
+	double limit;          /* ours must not be above it (higher_is_better: below it); 0: none */
+	bool higher_is_better;
 	double target;         /* the ratio to reach; 0: none, told for information */
 	bool gated;            /* false: placement never was near, or the peer is not there */
 	unsigned rounds;

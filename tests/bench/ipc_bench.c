@@ -9,6 +9,7 @@
  * turn, round by round. Rows are gated only when the probe found both CPUs near.
  */
 #include <errno.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,14 @@ void ipc_count(struct ipc_shared *shared, uint64_t sum)
 
 enum { PARK_US = 300 };
 
+void ipc_die(struct ipc_shared *shared, enum ipc_death at)
+{
+	if (shared->die != (uint32_t)at)
+		return;
+	atomic_store(&shared->killed_ns, bench_now_ns());
+	kill(getpid(), SIGKILL);
+}
+
 void ipc_pause(struct ipc_shared *shared)
 {
 	if (!shared->parked)
@@ -60,7 +69,13 @@ void ipc_pause(struct ipc_shared *shared)
 	atomic_store(&shared->sent_ns, bench_now_ns());
 }
 
-enum kind { ROUND_TRIP, PARKED, ONE_WAY, MANY, DEATH };
+enum kind {
+	ROUND_TRIP, PARKED, ONE_WAY, MANY,
+	DEATH_HOLDING, DEATH_RESERVED, DEATH_HOST,
+	/* libshmhub alone */
+	IDLE, IDLE_KIB, PUNCH, THREADS, STOPS, SWALLOWS, HOARDS,
+};
+enum { BLOCKED_MS = 5000 }; /* who has not learned of a death by then never does */
 
 struct row_plan {
 	const char *name, *unit;
@@ -69,46 +84,85 @@ struct row_plan {
 	unsigned count;               /* messages; MANY: peers; */
 	unsigned depth;
 	bool higher_is_better;
-	double target;                /* ratio against the best of `against` */
+	double target;                /* ratio against the best of `against`; 0: none */
 	const struct ipc_ops *against[9];
+	double limit;                 /* ours must not be above it (higher_is_better: below); 0: none */
 };
 
 #define ALL &ipc_seqpacket, &ipc_stream, &ipc_pipe, &ipc_mq, &ipc_zmq, &ipc_nng, &ipc_iceoryx
+#define UNIX &ipc_seqpacket, &ipc_stream
+#define MANY_PEERS &ipc_seqpacket, &ipc_zmq, &ipc_iceoryx
+#define DEATHS &ipc_stream, &ipc_iceoryx
 
 static const struct row_plan plan[] = {
-	{ "rtt64_hot", "us", ROUND_TRIP, 64, 20000, 0, false, 100, { ALL } },
-	{ "rtt64_parked", "us", PARKED, 64, 300, 0, false, 0.9, { &ipc_futex } },
-	{ "oneway64_pipe", "M/s", ONE_WAY, 64, 2000000, 0, true, 10, { &ipc_pipe } },
-	{ "oneway64_zmq", "M/s", ONE_WAY, 64, 2000000, 0, true, 10, { &ipc_zmq } },
-	{ "oneway64_iox", "M/s", ONE_WAY, 64, 2000000, 0, true, 10, { &ipc_iceoryx } },
-	{ "oneway64K", "GB/s", ONE_WAY, 64 << 10, 20000, 0, true, 1.0, { ALL } },
-	{ "oneway1M", "GB/s", ONE_WAY, 1 << 20, 3000, 0, true, 1.2, { ALL } },
-	{ "oneway10M", "GB/s", ONE_WAY, 10 << 20, 300, 0, true, 1.4, { ALL } },
-	{ "oneway1M_unix", "GB/s", ONE_WAY, 1 << 20, 3000, 0, true, 3, { &ipc_seqpacket, &ipc_stream } },
-	{ "oneway10M_unix", "GB/s", ONE_WAY, 10 << 20, 300, 0, true, 3, { &ipc_seqpacket, &ipc_stream } },
-	{ "many16_depth1", "k/s", MANY, 64, 16, 1, true, 1.2, { &ipc_seqpacket, &ipc_zmq, &ipc_iceoryx } },
-	{ "many16_depth8", "k/s", MANY, 64, 16, 8, true, 3, { &ipc_seqpacket, &ipc_zmq, &ipc_iceoryx } },
-	{ "peers1", "k/s", MANY, 64, 1, 8, true, 0, { NULL } },
-	{ "peers4", "k/s", MANY, 64, 4, 8, true, 0, { NULL } },
-	{ "peers64", "k/s", MANY, 64, 64, 8, true, 0, { NULL } },
-	{ "oneway8", "M/s", ONE_WAY, 8, 2000000, 0, true, 0, { NULL } },
-	{ "oneway1K", "M/s", ONE_WAY, 1 << 10, 500000, 0, true, 0, { NULL } },
-	{ "oneway16M", "GB/s", ONE_WAY, 16 << 20, 200, 0, true, 0, { NULL } },
-	{ "death_ms", "ms", DEATH, 64, 0, 0, false, 0, { &ipc_stream, &ipc_iceoryx } },
+	{ "rtt64_hot", "us", ROUND_TRIP, 64, 20000, 0, false, 100, { ALL }, 0 },
+	{ "rtt64_parked", "us", PARKED, 64, 300, 0, false, 0.9, { &ipc_futex }, 0 },
+	{ "oneway64_pipe", "M/s", ONE_WAY, 64, 2000000, 0, true, 10, { &ipc_pipe }, 0 },
+	{ "oneway64_zmq", "M/s", ONE_WAY, 64, 2000000, 0, true, 10, { &ipc_zmq }, 0 },
+	{ "oneway64_iox", "M/s", ONE_WAY, 64, 2000000, 0, true, 10, { &ipc_iceoryx }, 0 },
+	{ "oneway64K", "GB/s", ONE_WAY, 64 << 10, 20000, 0, true, 1.0, { ALL }, 0 },
+	{ "oneway1M", "GB/s", ONE_WAY, 1 << 20, 3000, 0, true, 1.2, { ALL }, 0 },
+	{ "oneway10M", "GB/s", ONE_WAY, 10 << 20, 300, 0, true, 1.4, { ALL }, 0 },
+	{ "oneway1M_unix", "GB/s", ONE_WAY, 1 << 20, 3000, 0, true, 3, { UNIX }, 0 },
+	{ "oneway10M_unix", "GB/s", ONE_WAY, 10 << 20, 300, 0, true, 3, { UNIX }, 0 },
+	{ "many16_depth1", "k/s", MANY, 64, 16, 1, true, 1.2, { MANY_PEERS }, 0 },
+	{ "many16_depth8", "k/s", MANY, 64, 16, 8, true, 3, { MANY_PEERS }, 0 },
+	/* what the memory itself allows: bare buffers between two processes that only spin */
+	{ "limit64K", "GB/s", ONE_WAY, 64 << 10, 20000, 0, true, 0, { &ipc_bare }, 0 },
+	{ "limit1M", "GB/s", ONE_WAY, 1 << 20, 3000, 0, true, 0, { &ipc_bare }, 0 },
+	{ "limit10M", "GB/s", ONE_WAY, 10 << 20, 300, 0, true, 0, { &ipc_bare }, 0 },
+	/* the price of more: peers, threads of the host, bytes */
+	{ "peers1", "k/s", MANY, 64, 1, 8, true, 0, { NULL }, 0 },
+	{ "peers2", "k/s", MANY, 64, 2, 8, true, 0, { NULL }, 0 },
+	{ "peers4", "k/s", MANY, 64, 4, 8, true, 0, { NULL }, 0 },
+	{ "peers8", "k/s", MANY, 64, 8, 8, true, 0, { NULL }, 0 },
+	{ "peers16", "k/s", MANY, 64, 16, 8, true, 0, { NULL }, 0 },
+	{ "peers32", "k/s", MANY, 64, 32, 8, true, 0, { NULL }, 0 },
+	{ "peers64", "k/s", MANY, 64, 64, 8, true, 0, { NULL }, 0 },
+	{ "threads1", "k/s", THREADS, 64, 1, 0, true, 0, { NULL }, 0 },
+	{ "threads2", "k/s", THREADS, 64, 2, 0, true, 0, { NULL }, 0 },
+	{ "threads8", "k/s", THREADS, 64, 8, 0, true, 0, { NULL }, 0 },
+	{ "threads20", "k/s", THREADS, 64, 20, 0, true, 0, { NULL }, 0 },
+	{ "threads80", "k/s", THREADS, 64, 80, 0, true, 0, { NULL }, 0 },
+	{ "payload8", "M/s", ONE_WAY, 8, 2000000, 0, true, 0, { NULL }, 0 },
+	{ "payload64", "M/s", ONE_WAY, 64, 2000000, 0, true, 0, { NULL }, 0 },
+	{ "payload192", "M/s", ONE_WAY, 192, 1000000, 0, true, 0, { NULL }, 0 },
+	{ "payload1K", "M/s", ONE_WAY, 1 << 10, 500000, 0, true, 0, { NULL }, 0 },
+	{ "payload4K", "GB/s", ONE_WAY, 4 << 10, 200000, 0, true, 0, { NULL }, 0 },
+	{ "payload16K", "GB/s", ONE_WAY, 16 << 10, 80000, 0, true, 0, { NULL }, 0 },
+	{ "payload64K", "GB/s", ONE_WAY, 64 << 10, 20000, 0, true, 0, { NULL }, 0 },
+	{ "payload256K", "GB/s", ONE_WAY, 256 << 10, 8000, 0, true, 0, { NULL }, 0 },
+	{ "payload1M", "GB/s", ONE_WAY, 1 << 20, 3000, 0, true, 0, { NULL }, 0 },
+	{ "payload4M", "GB/s", ONE_WAY, 4 << 20, 600, 0, true, 0, { NULL }, 0 },
+	{ "payload16M", "GB/s", ONE_WAY, 16 << 20, 200, 0, true, 0, { NULL }, 0 },
+	/* how long the other side is blocked */
+	{ "death_holding", "ms", DEATH_HOLDING, 64 << 10, 0, 0, false, 0, { DEATHS }, 50 },
+	{ "death_reserved", "ms", DEATH_RESERVED, 64 << 10, 0, 0, false, 0, { DEATHS }, 50 },
+	{ "death_host", "ms", DEATH_HOST, 64 << 10, 0, 0, false, 0, { DEATHS }, 50 },
+	{ "idle32_cpu", "ms/s", IDLE, 0, 32, 0, false, 0, { NULL }, 0.1 },
+	{ "idle16_memory", "KiB", IDLE_KIB, 0, 16, 0, false, 0, { NULL }, 2048 },
+	{ "burst_given_back", "s", PUNCH, 0, 64, 0, false, 0, { NULL }, 5 },
+	/* calls of the others, over those while it behaves */
+	{ "one_stopped", "ratio", STOPS, 0, 0, 0, true, 0, { NULL }, 0.9 },
+	{ "one_swallows", "ratio", SWALLOWS, 0, 0, 0, true, 0, { NULL }, 0.9 },
+	{ "one_hoards", "ratio", HOARDS, 0, 0, 0, true, 0, { NULL }, 0.9 },
 };
 
-static struct ipc_shared *shared;
+struct ipc_shared *ipc_pair;
 static const char *only; /* --only */
 
 static pid_t start_side1(const struct ipc_ops *ops, size_t bytes, bool echo)
 {
 	if (ops->start)
-		return ops->start(shared, bytes, echo);
+		return ops->start(ipc_pair, bytes, echo);
 	const pid_t pid = fork();
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!ipc_pair->orphan)
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 		bench_pin(1);
-		shared->failed = ops->serve(shared, bytes, echo);
+		ipc_pair->side1 = getpid();
+		ipc_pair->failed = ops->serve(ipc_pair, bytes, echo);
+		atomic_store(&ipc_pair->noticed_ns, bench_now_ns());
 		_exit(0);
 	}
 	return pid;
@@ -143,14 +197,14 @@ static double parked(const struct ipc_ops *ops, const struct row_plan *row)
 {
 	double *us = calloc(row->count, sizeof(*us));
 
-	shared->parked = true;
+	ipc_pair->parked = true;
 	for (unsigned i = 0; i < row->count; i++) {
 		usleep(PARK_US);
 		const uint64_t t = bench_now_ns();
 		if (exchange(ops, row->bytes, i))
 			return 0;
 		const uint64_t end = bench_now_ns();
-		us[i] = (double)(shared->woke_ns - t + (end - shared->sent_ns)) / 1000;
+		us[i] = (double)(ipc_pair->woke_ns - t + (end - ipc_pair->sent_ns)) / 1000;
 	}
 	const double p50 = bench_percentile(us, row->count, 0.5);
 	free(us);
@@ -164,40 +218,71 @@ static double one_way(const struct ipc_ops *ops, const struct row_plan *row)
 	for (unsigned i = 0; i < warm; i++)
 		if (ops->send(row->bytes, i))
 			return 0;
-	while (atomic_load(&shared->received) < warm)
+	while (atomic_load(&ipc_pair->received) < warm)
 		usleep(100);
-	shared->want = warm + row->count;
+	ipc_pair->want = warm + row->count;
 	const uint64_t start = bench_now_ns();
 	for (unsigned i = 0; i < row->count; i++)
 		if (ops->send(row->bytes, i))
 			return 0;
-	while (!atomic_load(&shared->last_ns))
+	while (!atomic_load(&ipc_pair->last_ns))
 		usleep(100);
-	const double s = (double)(shared->last_ns - start) / 1e9;
+	const double s = (double)(ipc_pair->last_ns - start) / 1e9;
 	return row->bytes >= 4096 ? (double)row->bytes * row->count / s / 1e9 : row->count / s / 1e6;
 }
 
-/* How long a call is blocked after the other side was killed; 3000: it never learned. */
-static double death(const struct ipc_ops *ops, pid_t side1)
+static sigjmp_buf too_long;
+
+static void on_alarm(int sig)
 {
-	if (exchange(ops, 64, 1))
+	(void)sig;
+	siglongjmp(too_long, 1);
+}
+
+/* Side 1 dies with our message in hand, or with its answer half made: how long are we blocked? */
+static double death(const struct ipc_ops *ops, const struct row_plan *row, enum ipc_death at)
+{
+	double ms = BLOCKED_MS;
+
+	if (exchange(ops, row->bytes, 1))
 		return 0;
-	if (!ops->told_of_death)
-		return 3000;
-	shared->parked = true; /* it will sleep while it has our message */
-	const pid_t killer = fork();
-	if (killer == 0) {
-		while (!shared->woke_ns)
-			usleep(10);
-		shared->sent_ns = bench_now_ns();
-		kill(side1, SIGKILL);
-		_exit(0);
+	signal(SIGALRM, on_alarm);
+	atomic_store(&ipc_pair->die, (uint32_t)at);
+	if (sigsetjmp(too_long, 1) == 0) {
+		alarm(BLOCKED_MS / 1000);
+		while (exchange(ops, row->bytes, 2) == 0)
+			;
+		ms = (double)(bench_now_ns() - ipc_pair->killed_ns) / 1e6;
 	}
-	shared->woke_ns = 0;
-	while (exchange(ops, 64, 2) == 0)
-		;
-	const double ms = (double)(bench_now_ns() - shared->sent_ns) / 1e6;
-	waitpid(killer, NULL, 0);
+	alarm(10); /* for the way out */
+	signal(SIGALRM, SIG_DFL);
+	return ms;
+}
+
+/* We, side 0, die. Whoever forked us looks when side 1 knows. */
+static double death_of_host(const struct ipc_ops *ops, const struct row_plan *row)
+{
+	if (exchange(ops, row->bytes, 1))
+		return 0;
+	atomic_store(&ipc_pair->killed_ns, bench_now_ns());
+	kill(getpid(), SIGKILL);
+	return 0;
+}
+
+static double after_death_of_host(const struct ipc_ops *ops)
+{
+	double ms = BLOCKED_MS;
+
+	if (!ipc_pair->killed_ns)
+		return 0;
+	for (unsigned i = 0; i < BLOCKED_MS && !ipc_pair->noticed_ns; i++)
+		usleep(1000);
+	if (ipc_pair->noticed_ns)
+		ms = (double)(ipc_pair->noticed_ns - ipc_pair->killed_ns) / 1e6;
+	else
+		kill(ipc_pair->side1, SIGKILL);
+	if (ops->after_death)
+		ops->after_death(ipc_pair);
 	return ms;
 }
 
@@ -214,8 +299,10 @@ static double measure_pair(const struct ipc_ops *ops, const struct row_plan *row
 		case ROUND_TRIP: v = round_trip(ops, row); break;
 		case PARKED: v = parked(ops, row); break;
 		case ONE_WAY: v = one_way(ops, row); break;
-		case DEATH: v = death(ops, side1); break;
-		case MANY: break;
+		case DEATH_HOLDING: v = death(ops, row, IPC_DIES_HOLDING); break;
+		case DEATH_RESERVED: v = death(ops, row, IPC_DIES_RESERVED); break;
+		case DEATH_HOST: v = death_of_host(ops, row); break;
+		default: break;
 		}
 	}
 	if (side1 > 0 && !ops->start) {
@@ -226,32 +313,63 @@ static double measure_pair(const struct ipc_ops *ops, const struct row_plan *row
 	return v;
 }
 
+static bool is_death(const struct row_plan *row)
+{
+	return row->kind >= DEATH_HOLDING && row->kind <= DEATH_HOST;
+}
+
+/* 0.001 stands for none at all: 0 is what could not be measured. */
+static double measure_hub(const struct row_plan *row)
+{
+	double v;
+
+	switch (row->kind) {
+	case IDLE: v = ipc_hub_idle(row->count); break;
+	case IDLE_KIB: v = ipc_hub_idle_kib(row->count); break;
+	case PUNCH: v = ipc_hub_punch_s(row->count); break;
+	case THREADS: return ipc_hub_threads(row->count, 0.5) / 1000;
+	case STOPS: return ipc_hub_disturbed(IPC_STOPS, 2.4);
+	case SWALLOWS: return ipc_hub_disturbed(IPC_SWALLOWS, 2.4);
+	default: return ipc_hub_disturbed(IPC_HOARDS, 2.4);
+	}
+	return v < 0 ? 0 : v > 0.001 ? v : 0.001;
+}
+
+static double run_kind(const struct ipc_ops *ops, const struct row_plan *row)
+{
+	if (row->kind >= IDLE)
+		return measure_hub(row); /* not pinned: its threads and peers are many */
+	bench_pin(0);
+	return row->kind == MANY ? ops->many(row->count, row->depth, 0.5) / 1000 :
+				   measure_pair(ops, row);
+}
+
 static double measure(const struct ipc_ops *ops, const struct row_plan *row)
 {
 	double result = 0;
 	int pipe_fd[2];
 
 	if ((only && strcmp(only, ops->name) != 0) || ops->missing || (ops->max_bytes && row->bytes > ops->max_bytes) ||
-	    (row->kind == MANY && !ops->many) || pipe(pipe_fd))
+	    (row->kind == MANY && !ops->many) || (is_death(row) && !ops->has_deaths) || pipe(pipe_fd))
 		return 0;
-	memset(shared, 0, sizeof(*shared));
+	memset(ipc_pair, 0, sizeof(*ipc_pair));
+	ipc_pair->orphan = row->kind == DEATH_HOST;
 	const pid_t pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		alarm(60);
-		bench_pin(0);
-		result = row->kind == MANY ? ops->many(row->count, row->depth, 0.5) / 1000
-					   : measure_pair(ops, row);
+		result = run_kind(ops, row);
 		if (write(pipe_fd[1], &result, sizeof(result)) < 0)
 			_exit(1);
 		_exit(0);
 	}
 	close(pipe_fd[1]);
-	if (read(pipe_fd[0], &result, sizeof(result)) != sizeof(result))
+	/* of a host that dies nothing comes; and its peer still has the other end open */
+	if (row->kind == DEATH_HOST || read(pipe_fd[0], &result, sizeof(result)) != sizeof(result))
 		result = 0;
 	close(pipe_fd[0]);
 	waitpid(pid, NULL, 0);
-	return result;
+	return row->kind == DEATH_HOST ? after_death_of_host(ops) : result;
 }
 
 static bool is_better(const struct row_plan *row, double a, double b)
@@ -291,7 +409,8 @@ static struct bench_row run_row(const struct row_plan *row, unsigned rounds,
 {
 	struct result ours = { { 0 }, 0 }, theirs[9] = { 0 };
 	enum bench_placement seen = BENCH_FAR;
-	struct bench_row out = { .name = row->name, .unit = row->unit, .target = row->target };
+	struct bench_row out = { .name = row->name, .unit = row->unit, .target = row->target,
+				 .limit = row->limit, .higher_is_better = row->higher_is_better };
 
 	/* a round during which the CPUs moved is thrown away; so are far ones once near was seen */
 	for (unsigned i = 0; i < 3 * rounds && ours.n < rounds; i++)
@@ -348,8 +467,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
+	ipc_pair = mmap(NULL, sizeof(*ipc_pair), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (ipc_pair == MAP_FAILED)
 		return 1;
 	for (unsigned i = 0; i < ROWS; i++) {
 		bool wanted = names == argc;

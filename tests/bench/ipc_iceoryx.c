@@ -30,12 +30,14 @@ const struct ipc_ops ipc_iceoryx = {
 #include "tests/bench/bench.h"
 
 static pid_t daemon_pid;
+static bool keep_daemon; /* it outlives side 0, as it would */
 static char config[64];
 static iox_pub_storage_t pub_storage;
 static iox_sub_storage_t sub_storage;
 static iox_ws_storage_t ws_storage;
 static iox_pub_t pub;
 static iox_sub_t sub;
+static struct ipc_shared *serving; /* in side 1 */
 static iox_ws_t ws;
 
 /* It says so in its log only, and takes a second or two to touch all of its memory. */
@@ -77,7 +79,8 @@ static int start_daemon(size_t bytes)
 		return -errno;
 	daemon_pid = fork();
 	if (daemon_pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!keep_daemon)
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(log[1], 1);
 		dup2(log[1], 2);
 		execlp("iox-roudi", "iox-roudi", "-c", config, (char *)NULL);
@@ -104,10 +107,21 @@ static void stop_daemon(void)
 	unlink(config);
 }
 
+static void after_death(struct ipc_shared *shared)
+{
+	daemon_pid = shared->daemon;
+	if (daemon_pid > 0)
+		stop_daemon();
+}
+
 static int setup(size_t bytes)
 {
 	iox_set_loglevel(Iceoryx_LogLevel_Off);
-	return start_daemon(bytes);
+	keep_daemon = ipc_pair->orphan;
+	const int r = start_daemon(bytes);
+
+	ipc_pair->daemon = daemon_pid;
+	return r;
 }
 
 static iox_pub_t publish_to(iox_pub_storage_t *storage, const char *who, const char *event)
@@ -159,6 +173,8 @@ static int put(size_t bytes, uint64_t seed)
 	while (iox_pub_loan_chunk(pub, &p, (uint32_t)bytes) != AllocationResult_SUCCESS)
 		usleep(10); /* the pool is used up: the receiver still holds it all */
 	ipc_fill(p, bytes, seed);
+	if (serving)
+		ipc_die(serving, IPC_DIES_RESERVED);
 	iox_pub_publish_chunk(pub, p);
 	return 0;
 }
@@ -174,6 +190,8 @@ static int get(size_t bytes, uint64_t *sum)
 		iox_ws_wait(ws, info, 4, &missed);
 	}
 	*sum = ipc_sum(p, bytes);
+	if (serving)
+		ipc_die(serving, IPC_DIES_HOLDING);
 	iox_sub_release_chunk(sub, p);
 	return 0;
 }
@@ -181,6 +199,7 @@ static int get(size_t bytes, uint64_t *sum)
 static int serve(struct ipc_shared *shared, size_t bytes, bool echo)
 {
 	join("side1", "back", "there");
+	serving = shared;
 	for (uint64_t i = 0;; i++) {
 		uint64_t sum;
 
@@ -286,5 +305,6 @@ static double many(unsigned peers, unsigned depth, double seconds)
 const struct ipc_ops ipc_iceoryx = {
 	.name = "iceoryx", .setup = setup, .serve = serve, .begin = begin, .send = put,
 	.receive = get, .teardown = teardown, .many = many,
+	.after_death = after_death, .has_deaths = true,
 };
 #endif

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <mqueue.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,8 +107,10 @@ static int fd_serve(struct ipc_shared *shared, size_t bytes, bool echo)
 		ipc_count(shared, ipc_sum(buffer, bytes));
 		if (!echo)
 			continue;
+		ipc_die(shared, IPC_DIES_HOLDING);
 		ipc_pause(shared);
 		ipc_fill(buffer, bytes, i);
+		ipc_die(shared, IPC_DIES_RESERVED);
 		r = exchange(put_buffer, serve_out, bytes);
 		if (r)
 			return r;
@@ -230,15 +233,15 @@ static double socket_many(unsigned peers, unsigned depth, double seconds)
 const struct ipc_ops ipc_seqpacket = {
 	.name = "unix-seqpacket", .setup = seqpacket_setup, .serve = fd_serve, .begin = fd_begin,
 	.send = fd_send, .receive = fd_receive, .teardown = fd_teardown, .many = socket_many,
-	.told_of_death = true,
+	.has_deaths = true,
 };
 const struct ipc_ops ipc_stream = {
 	.name = "unix-stream", .setup = stream_setup, .serve = fd_serve, .begin = fd_begin,
-	.send = fd_send, .receive = fd_receive, .teardown = fd_teardown, .told_of_death = true,
+	.send = fd_send, .receive = fd_receive, .teardown = fd_teardown, .has_deaths = true,
 };
 const struct ipc_ops ipc_pipe = {
 	.name = "pipe", .setup = pipe_setup, .serve = fd_serve, .begin = fd_begin, .send = fd_send,
-	.receive = fd_receive, .teardown = fd_teardown, .told_of_death = true,
+	.receive = fd_receive, .teardown = fd_teardown, .has_deaths = true,
 };
 
 /* ---- POSIX message queues ----------------------------------------------------------------- */
@@ -408,4 +411,54 @@ static void futex_teardown(void)
 const struct ipc_ops ipc_futex = {
 	.name = "futex", .max_bytes = 64, .setup = futex_setup, .serve = futex_serve,
 	.send = futex_send, .receive = futex_receive, .teardown = futex_teardown,
+};
+
+/* ---- no transport at all: what handing bytes from one processor to the other costs --------- */
+
+enum { BARE_BUFFERS = 4 };
+static struct {
+	_Alignas(64) _Atomic uint64_t filled;
+	_Alignas(64) _Atomic uint64_t read;
+} *bare;
+static char *bare_memory;
+
+static int bare_setup(size_t bytes)
+{
+	const size_t all = 4096 + BARE_BUFFERS * bytes;
+
+	bare = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	bare_memory = (char *)bare + 4096;
+	return bare == MAP_FAILED ? -errno : 0;
+}
+
+static int bare_send(size_t bytes, uint64_t seed)
+{
+	const uint64_t n = bare->filled;
+
+	while (n - bare->read >= BARE_BUFFERS)
+		sched_yield();
+	ipc_fill(bare_memory + n % BARE_BUFFERS * bytes, bytes, seed);
+	bare->filled = n + 1;
+	return 0;
+}
+
+static int bare_serve(struct ipc_shared *shared, size_t bytes, bool echo)
+{
+	(void)echo;
+	for (uint64_t n = 0;; n++) {
+		while (bare->filled <= n)
+			sched_yield();
+		ipc_count(shared, ipc_sum(bare_memory + n % BARE_BUFFERS * bytes, bytes));
+		bare->read = n + 1;
+	}
+	return 0;
+}
+
+static void bare_teardown(void)
+{
+}
+
+const struct ipc_ops ipc_bare = {
+	.name = "bare-memory", .setup = bare_setup, .serve = bare_serve, .send = bare_send,
+	.teardown = bare_teardown,
 };

@@ -42,6 +42,7 @@ static void reply_filled(struct shmhub_request *request, size_t bytes, uint64_t 
 		shmhub_reply(request, 0, small, bytes);
 	} else if (shmhub_reply_reserve(request, bytes, -1, &buf) == 0) {
 		ipc_fill(buf.data, bytes, seed);
+		ipc_die(served, IPC_DIES_RESERVED);
 		shmhub_reply_buf(request, 0, &buf, bytes);
 	}
 }
@@ -52,6 +53,7 @@ static void on_echo(struct shmhub_request *request, void *arg)
 
 	(void)arg;
 	ipc_count(served, ipc_sum(shmhub_request_data(request), bytes));
+	ipc_die(served, IPC_DIES_HOLDING);
 	ipc_pause(served);
 	reply_filled(request, bytes, 1);
 }
@@ -72,14 +74,18 @@ static int peer_main(const struct shmhub_peer_config *config, void *arg)
 		return 1;
 	shmhub_peer_handle(self, METHOD_ECHO, "echo", on_echo, NULL);
 	shmhub_peer_handle(self, METHOD_SINK, "sink", on_sink, NULL);
-	return shmhub_peer_run(self) ? 1 : 0;
+	served->side1 = getpid();
+	const int r = shmhub_peer_run(self);
+
+	atomic_store(&served->noticed_ns, bench_now_ns());
+	return r ? 1 : 0;
 }
 
 static int spawn_one(struct ipc_shared *shared, unsigned *id)
 {
 	struct shmhub_spawn spawn = {
 		.size = sizeof(spawn), .name = "bench", .child = peer_main, .arg = shared,
-		.die_with_host = 1,
+		.die_with_host = !shared->orphan,
 	};
 
 	return shmhub_spawn(hub, &spawn, id, NULL);
@@ -221,5 +227,5 @@ static double many(unsigned peers, unsigned depth, double seconds)
 const struct ipc_ops ipc_shmhub = {
 	.name = "shmhub", .max_bytes = 16 << 20, .setup = setup, .begin = begin, .send = put,
 	.receive = get, .start = start_as, .teardown = teardown, .many = many,
-	.told_of_death = true,
+	.has_deaths = true,
 };
