@@ -1,7 +1,7 @@
 #!/bin/bash
 # Signals that end the process: the last dump is in the feed, and status and handlers are as
 # without the library.
-# time limit: 120
+# time limit: 300
 . tests/sigdump_lib.sh
 ulimit -c 0
 

@@ -12,7 +12,6 @@
 #include "sigdump/preload/as/dump_state.h"
 #include "sigdump/preload/as/dumper.h"
 
-enum { POKE_MAGIC = 0x736d706b }; /* in the upper half of what our pokes carry */
 enum { CODE_BEFORE = 32 }; /* bytes of code in front of a return address that are looked at */
 
 static uint64_t signal_bit(int sig)
@@ -236,7 +235,7 @@ static bool is_ours(const siginfo_t *info)
 {
 	const uint64_t value = (uint64_t)(uintptr_t)info->si_value.sival_ptr;
 
-	return info->si_code == SI_QUEUE && value >> 32 == POKE_MAGIC && dump_state_is_ours() &&
+	return info->si_code == SI_QUEUE && value >> 32 == DUMP_POKE_MAGIC && dump_state_is_ours() &&
 	       info->si_pid == dump_state.pid;
 }
 
@@ -354,7 +353,7 @@ int dump_signal_poke(pid_t tid, int what)
 	info.si_signo = dump_state.poke;
 	info.si_code = SI_QUEUE;
 	info.si_pid = dump_state.pid;
-	info.si_value.sival_ptr = (void *)(uintptr_t)((uint64_t)POKE_MAGIC << 32 | (uint32_t)what);
+	info.si_value.sival_ptr = (void *)(uintptr_t)((uint64_t)DUMP_POKE_MAGIC << 32 | (uint32_t)what);
 	/* relaxed: counted before it can arrive */
 	atomic_fetch_add_explicit(&on_their_way, 1, memory_order_relaxed);
 	const int sent = as_sys_rt_tgsigqueueinfo(dump_state.pid, tid, dump_state.poke, &info);

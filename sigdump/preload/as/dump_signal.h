@@ -11,6 +11,9 @@
 /* What a poke (the internal signal) asks the thread that gets it to do; else a ticket. */
 enum { DUMP_POKE_UNBLOCK = 0 };
 
+/* In the upper half of the value that every poke carries. */
+enum { DUMP_POKE_MAGIC = 0x736d706b };
+
 /*
  * dump_signal_handler - for the dump signal.
  *

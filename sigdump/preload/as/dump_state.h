@@ -31,6 +31,7 @@
  *                          that got it
  *   L16    live->called_done  the dumper       sigdump_api_dump      the dump is in the feed
  *   L9     live->retire    dumper_stop         the dumper            it ends before more work
+ *   L20    live->by_bell   the dumper          dumper_poke           it is rung, or it looks once more
  *   L19    is_lent         dump_signal_poke    dump_signal_poked     the program's handler is known
  *          (dump_signal.c)
  *   L18    live->stack     dump_signal_dump    dump_signal_dump      the reserved stack is free
@@ -111,6 +112,7 @@ struct dump_live {
 	_Atomic uint32_t again;  /* asked for while one was being written */
 	_Atomic uint32_t stack;  /* L18: a handler is on the reserved stack */
 	_Atomic uint32_t lock;   /* L8: a futex lock */
+	_Atomic uint32_t by_bell; /* L20: the internal signal is the program's: pokes ring the bell */
 	_Atomic uint32_t retire; /* L9: the dumper shall end */
 	_Atomic uint32_t net;    /* dump signals that the handler took and passed on */
 	_Atomic int32_t net_sender; /* who had sent the last one */

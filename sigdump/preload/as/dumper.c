@@ -79,7 +79,10 @@ static int keep_only(int fd)
 
 static int take_signals(void)
 {
-	const uint64_t set = bit(dump_state.poke) | (signal_is_ours() ? bit(dump_state.signal) : 0);
+	/* relaxed: only the dumper writes it */
+	const bool by_bell = atomic_load_explicit(&dump_live->by_bell, memory_order_relaxed);
+	const uint64_t set = (by_bell ? 0 : bit(dump_state.poke)) |
+			     (signal_is_ours() ? bit(dump_state.signal) : 0);
 	const int fd = as_sys_signalfd(fds.signal, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 
 	if (fd >= 0) {
@@ -210,13 +213,28 @@ static void follow_owner(void)
 		unblock_threads();
 }
 
+/*
+ * A signal that was sent to the process, whose number is that of our internal one: whoever takes
+ * it first has it, and this time it was us. It goes back, and is never waited for again.
+ */
+static void leave_poke_to(const struct signalfd_siginfo *got)
+{
+	/* seq_cst L20: set before what was asked for until now is looked at (all of it, below) */
+	atomic_store_explicit(&dump_live->by_bell, 1, memory_order_seq_cst);
+	take_signals();
+	hand_back(got);
+}
+
 static void take_all_signals(void)
 {
 	struct signalfd_siginfo got;
 
-	while (as_sys_read(fds.signal, &got, sizeof(got)) == sizeof(got))
+	while (as_sys_read(fds.signal, &got, sizeof(got)) == sizeof(got)) {
 		if ((int)got.ssi_signo == dump_state.signal)
 			signal_taken(&got);
+		else if (got.ssi_ptr >> 32 != DUMP_POKE_MAGIC)
+			leave_poke_to(&got);
+	}
 }
 
 /* The handler in a thread of the program caught it and passed it on. */
@@ -540,8 +558,12 @@ void dumper_poke(void)
 	info.si_signo = dump_state.poke;
 	info.si_code = SI_QUEUE;
 	info.si_pid = dump_state.pid;
+	info.si_value.sival_ptr = (void *)(uintptr_t)((uint64_t)DUMP_POKE_MAGIC << 32);
+	const int err = as_sys_rt_tgsigqueueinfo(dump_state.pid, tid, dump_state.poke, &info);
 	/* its user may have too many signals queued (RLIMIT_SIGPENDING) */
-	if (as_sys_rt_tgsigqueueinfo(dump_state.pid, tid, dump_state.poke, &info) == -EAGAIN)
+	if (err == -EAGAIN ||
+	    /* seq_cst L20: after the signal was sent, or the dumper may have looked before */
+	    atomic_load_explicit(&dump_live->by_bell, memory_order_seq_cst))
 		ring_bell(tid);
 }
 
