@@ -196,9 +196,10 @@ static void add_and_ask(struct asking *a, pid_t pid)
 	}
 	if (!shall_ask(t))
 		return;
+	/* a dumper that has ended, or was left behind in a fork, answers nobody: looked at from outside */
 	const int code = target_ask(t, a->family, &err);
-	if (code && code != -ENOENT)
-		fail(a, &err, code == -ESTALE ? CMD_NO_ANSWER : CMD_NO_TARGET);
+	if (code && code != -ENOENT && code != -ESTALE)
+		fail(a, &err, CMD_NO_TARGET);
 }
 
 /*

@@ -106,8 +106,8 @@ static int open_link(struct target *t, struct err *err)
 		return code;
 	if (code) {
 		errno = -code;
-		return err_set(err, code, "pid %d (%s): its dumper cannot be asked (%m)", (int)t->pid,
-			       t->name);
+		err_set(err, code, "pid %d (%s): its dumper cannot be asked (%m)", (int)t->pid, t->name);
+		return err_next(err, "run as its user, or as root");
 	}
 	t->is_open = true;
 	return 0;
@@ -147,6 +147,13 @@ static size_t passed(const struct target *t, size_t *threads)
 	free(tids);
 	*threads = n > 1 ? n - 1 : n; /* one of them is the dumper */
 	return before < *threads ? before : *threads;
+}
+
+static int ended(const struct target *t, struct err *err)
+{
+	err_set(err, -ESRCH, "pid %d (%s): ended before it had answered", (int)t->pid, t->name);
+	return err_next(err, "its feed has what it wrote until then; `sigdump run` keeps a last dump of "
+			     "what a signal ends");
 }
 
 /* The dumper did not answer: where does it stand? */
@@ -208,8 +215,7 @@ int target_wait(struct target *t, uint64_t family, uint64_t deadline_ns, uint64_
 			return no_answer(t, now - began_ns, err);
 		/* a process that dies or is stopped answers no more, and wakes nobody */
 		if (as_proc_stat(t->proc_fd, 0, &t->stat))
-			return err_set(err, -ESRCH, "pid %d (%s): ended before it had answered",
-				       (int)t->pid, t->name);
+			return ended(t, err);
 		if (target_is_stopped(t))
 			return -EAGAIN;
 		wait_slice(t, deadline_ns);
