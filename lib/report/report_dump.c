@@ -131,10 +131,37 @@ static const char *const doing_words[] = {
 	[THREAD_IDLE] = "idle",
 };
 
+/* Threads that stand in the same place may wait for different things: two locks, say. */
+static bool waits_differ(const struct dump_stack *s)
+{
+	for (size_t i = 1; i < s->n; i++) {
+		const char *a = s->thread[0]->wait_text, *b = s->thread[i]->wait_text;
+
+		if (a && b && strcmp(a, b) != 0)
+			return true;
+	}
+	return false;
+}
+
+static void put_each_wait(const struct paper *p, const struct dump_stack *s)
+{
+	enum { SHOWN = 8 };
+
+	for (size_t i = 0; i < s->n && i < SHOWN; i++) {
+		const struct state_thread *t = s->thread[i];
+
+		paper_put(p, "      tid %d \"%s\"  in %s\n", t->tid, t->name ? t->name : "-",
+			  t->wait_text ? t->wait_text : "-");
+	}
+	if (s->n > SHOWN)
+		paper_put(p, "      and %zu more\n", s->n - SHOWN);
+}
+
 static void put_stack(const struct paper *p, const struct dump *d, const struct dump_stack *s,
 		      unsigned number)
 {
 	const struct state_thread *t = s->thread[0];
+	const bool differ = s->doing == THREAD_BLOCKED && waits_differ(s);
 	char age[UNITS_TEXT];
 
 	paper_ink(p, INK_BOLD, "S%-2u", number);
@@ -143,9 +170,13 @@ static void put_stack(const struct paper *p, const struct dump *d, const struct 
 	paper_put(p, "   %s", doing_words[s->doing]);
 	if (s->blocked_us)
 		paper_put(p, " %s", units_span(age, s->blocked_us * 1000));
-	if (s->doing != THREAD_RUNNING && t->wait_text)
+	if (differ)
+		paper_put(p, ", not all by the same:");
+	else if (s->doing != THREAD_RUNNING && t->wait_text)
 		paper_put(p, " in %s", t->wait_text);
 	paper_put(p, "%s\n", t->disturbed ? "   (interrupted to be read)" : "");
+	if (differ)
+		put_each_wait(p, s);
 	report_frames(p, 6, &d->r->st->stack[s->index]);
 }
 

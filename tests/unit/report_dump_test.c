@@ -183,3 +183,32 @@ TEST(a_deadlock_stands_first_with_every_wait_and_the_next_step)
 	T_OK(!strstr(text, "DEADLOCK"));
 	free(text);
 }
+
+TEST(threads_at_one_place_that_wait_for_different_locks_are_told_apart)
+{
+	const char *const locks[] = { "__lll_lock_wait", "caller_main", NULL };
+	struct state *st = build_state(0);
+	struct state_process *p = state_add_process(st);
+	const int stack = build_stack(st, locks);
+
+	p->pid = 4200;
+	p->name = "tool";
+	for (int i = 0; i < 2; i++) {
+		struct state_thread *t = state_add_thread(st, p);
+
+		t->tid = 4201 + i;
+		t->name = i ? "ask-2" : "ask-1";
+		t->stack = stack;
+		t->state = 'S';
+		t->captured = "peek";
+		t->wait = STATE_WAIT_LOCK;
+		t->wait_text = i ? "mutex B held by tid 4201" : "mutex A held by tid 4202";
+	}
+	state_join(st);
+	char *text = dump_of(st, 4200);
+	T_HAS(text, "S1  2 threads  4201..4202 \"ask-1\"..\"ask-2\"   blocked, not all by the same:\n"
+		    "      tid 4201 \"ask-1\"  in mutex A held by tid 4202\n"
+		    "      tid 4202 \"ask-2\"  in mutex B held by tid 4201\n"
+		    "      #0  __lll_lock_wait");
+	free(text);
+}
