@@ -79,13 +79,26 @@ static void held_by(char *buf, size_t room, const struct state_lock *lock)
 		snprintf(buf, room, "tid %d", lock->owner_tid);
 }
 
+/* One of those whose waits make the finding. */
+static bool has_part_in(const struct finding *f, int32_t pid, int32_t tid)
+{
+	for (size_t i = 0; i < f->edges; i++)
+		if (f->edge[i].pid == pid && f->edge[i].tid == tid)
+			return true;
+	return false;
+}
+
 /* The confirmed finding that is about this stack; NULL. */
 static const struct finding *finding_of(const struct view *v, const struct top_group *g)
 {
 	for (size_t i = 0; i < v->findings; i++) {
 		const struct finding *f = v->finding[i];
 
-		if (f->state != FINDING_CONFIRMED || f->where.pid != v->chosen->pid)
+		if (f->state != FINDING_CONFIRMED)
+			continue;
+		if (has_part_in(f, v->chosen->pid, g->tid))
+			return f;
+		if (f->where.pid != v->chosen->pid)
 			continue;
 		if (f->where.tid == g->tid || (g->stack >= 0 && f->where.stack == g->stack))
 			return f;

@@ -159,7 +159,7 @@ static int next_hubs(struct source_files *f, struct state *st, struct err *err)
 	st->sees_processes = source_sees_processes(st);
 	st->sees_bells = source_sees_bells(st);
 	if (!st->sees_processes)
-		state_note_unseen(st, "from a hub file alone: whether its processes run, stop or wait");
+		state_note_unseen(st, "from a hub file alone: whether its processes run, stop or wait, and for which locks");
 	if (!st->sees_bells)
 		state_note_unseen(st, "from a hub file alone: unread bytes of the bells");
 	return 1;

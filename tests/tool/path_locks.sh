@@ -88,6 +88,26 @@ for mode in "${healthy[@]}"; do
 	run_mode "$mode" "" ""
 done
 
+# a crowd around one healthy mutex, looked at over and over: seconds by the environment
+mode=crowd
+start locks crowd
+await_ready
+looks=0
+until=$((SECONDS + ${T_CROWD:-4}))
+while [ $SECONDS -lt $until ]; do
+	"$SIGDUMP" dump -q -j -p "$pid" 2>/dev/null | check "its own dump" "" ""
+	looks=$((looks + 1))
+done
+timeout 600 "$B/bin/shmtop" -b -j -i 0.3 -n $((${T_CROWD:-4} * 3)) -p "$pid" >"$TMPDIR/samples"
+while read -r sample; do
+	equal "$(names <<<"$sample")" "" "crowd, live"
+	looks=$((looks + 1))
+done <"$TMPDIR/samples"
+"$B/bin/shminspect" --json "$FEED" | check "its feed" "" ""
+echo "crowd: $looks looks, no finding"
+finish
+rm -rf "$FEED"
+
 # without the library: nothing of it is in the process
 mode=two
 mkfifo "$TMPDIR/hold"

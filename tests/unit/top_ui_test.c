@@ -273,7 +273,10 @@ TEST(who_waits_for_whom_is_a_page)
 	      "     and that ends in the circle of tid 4141 \"worker\"\n"
 	      " For nobody in particular, or nobody that is known\n"
 	      "   tid 4144 \"late\" waits for semaphore 0x4000 (jobs)\n");
-	T_HAS(top_test_screen(t, "q"), "WAITS FOR");
+	/* both of the circle are marked, those behind are not */
+	T_HAS(top_test_screen(t, "q="), "!! -      1 blocked         -  mutex a");
+	T_HAS(top_test_screen(t, ""), "!! -      1 blocked         -  mutex b");
+	T_OK(!strstr(top_test_screen(t, ""), "!! -      1 blocked         -  mutex c"));
 	top_test_end(t);
 }
 
