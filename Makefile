@@ -197,7 +197,7 @@ $(stacks_bins): $(B)/fixture/stacks-%: tests/fixture/stacks.c $(B)/flags | deps
 	$(call say,CC)$(CC) -D_GNU_SOURCE -std=gnu11 $(warnings) -g $(stacks_$*) -pthread -rdynamic -o $@ $<
 
 # Our own walk of the unwind tables is held against libunwind's.
-$(B)/tests/unit/as_peek_test: TEST_LIBS = -lunwind-ptrace -lunwind-x86_64 -lunwind
+$(B)/tests/unit/as_chains_test: TEST_LIBS = -lunwind-ptrace -lunwind-x86_64 -lunwind
 
 # ---- fuzzers: clang's libFuzzer, in a directory of their own ---------------------------------
 # make fuzz FUZZ=hub_live SECONDS=600; goes on where the last run ended.
