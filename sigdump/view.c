@@ -12,7 +12,7 @@
 #include "lib/state/symbolize.h"
 #include "sigdump/living.h"
 
-enum { COLUMNS = 100 };
+enum { COLUMNS = 100, HISTORY = 1 << 20 };
 
 /* ---- records ----------------------------------------------------------------------------------- */
 
@@ -167,13 +167,28 @@ static int judge_and_print(FILE *out, struct source *src, struct sym_cache *cach
 	return code;
 }
 
+/*
+ * How much of the feeds to read: the dumps, and what was written shortly before, which tells since
+ * when threads have not moved. A feed may have grown for days.
+ */
+static uint64_t recent_bytes(const struct view_part *parts, size_t n)
+{
+	uint64_t longest = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].to - parts[i].from > longest)
+			longest = parts[i].to - parts[i].from;
+	return longest + HISTORY;
+}
+
 int view_processes(FILE *out, const struct view_part *parts, size_t n, uint64_t family,
 		   bool may_wait, const struct dump_options *o, struct err *err)
 {
 	const struct sym_options symbols = { .sysroot = o->sysroot,
 					     .debug_dir = o->debug_dir,
 					     .no_symbols = o->no_symbols };
-	const struct source_options options = { .stacks = true };
+	const struct source_options options = { .stacks = true,
+						.recent_bytes = recent_bytes(parts, n) };
 	FREES const char **paths = calloc(n + 1, sizeof(*paths));
 	struct sym_cache *cache = NULL;
 	struct source *src = NULL;

@@ -109,6 +109,7 @@ static void take_part(struct feed_chain *chain, struct candidate *c)
 		if (!chain->bad_path && (stats->skipped || stats->cut_bytes))
 			chain->bad_path = strdup(feed_reader_path(chain->part));
 		feed_stats_add(&chain->done, stats);
+		feed_reader_skim(c->reader, feed_reader_skim(chain->part, 0));
 		feed_reader_close(chain->part);
 		chain->missed += c->segment - chain->segment - 1;
 	}
@@ -138,6 +139,23 @@ int feed_chain_open(const char *path, struct feed_chain **chain, struct err *err
 	take_part(made, &first);
 	*chain = made;
 	return 0;
+}
+
+void feed_chain_recent(struct feed_chain *chain, uint64_t bytes)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	uint64_t all = 0;
+
+	for (int n = 0; n <= FEED_PARTS_MAX; n++) {
+		snprintf(path, sizeof(path), n ? "%s.%d" : "%s", chain->path, n);
+		if (!stat(path, &st))
+			all += (uint64_t)st.st_size;
+		else if (n)
+			break;
+	}
+	if (all > bytes)
+		feed_reader_skim(chain->part, all - bytes);
 }
 
 void feed_chain_close(struct feed_chain *chain)

@@ -30,6 +30,13 @@ struct feed_chain;
 int feed_chain_open(const char *path, struct feed_chain **chain, struct err *err);
 
 /*
+ * feed_chain_recent - of what lies before the last `bytes` of the feed, hand out only first lines,
+ * dictionaries and ends: what the rest cannot be understood without. For somebody who asked for
+ * the last dump of a feed that has grown for days. Before the first feed_chain_next().
+ */
+void feed_chain_recent(struct feed_chain *chain, uint64_t bytes);
+
+/*
  * feed_chain_next - the next record. The first one, and the first of each further part, is a
  * record of type "feed". rec: json_decref(). Returns 1; 0 when there is no more for now;
  * -ENOMEM or the errno of a failed read.

@@ -20,6 +20,8 @@ struct feed_reader {
 	size_t room;
 	size_t begin, end; /* bytes of buf that were read and not yet handed out */
 	size_t searched;   /* of these, how many are known to hold no line feed */
+	uint64_t taken;    /* bytes of the lines that were handed out or passed over */
+	uint64_t skim;     /* up to where only dictionaries are wanted */
 	uint64_t dropped;  /* bytes of a line longer than FEED_LINE_MAX that are gone already */
 	struct feed_stats stats;
 };
@@ -103,6 +105,7 @@ static int make_room(struct feed_reader *r)
 		return 0;
 	if (r->room >= FEED_LINE_MAX) {
 		r->dropped += r->end;
+		r->taken += r->end;
 		r->end = 0;
 		r->searched = 0;
 		return 0;
@@ -148,6 +151,7 @@ static int next_line(struct feed_reader *r, const char **line, size_t *len)
 			*line = from;
 			*len = (size_t)(feed - from);
 			r->begin += *len + 1;
+			r->taken += *len + 1;
 			r->searched = 0;
 			r->stats.lines++;
 			r->stats.cut_bytes = 0;
@@ -177,6 +181,30 @@ static json_t *parse(struct feed_reader *r, const char *line, size_t len)
 	return NULL;
 }
 
+uint64_t feed_reader_skim(struct feed_reader *r, uint64_t n)
+{
+	const uint64_t left = r->skim > r->taken ? r->skim - r->taken : 0;
+
+	r->skim = n;
+	return left;
+}
+
+/* Within what is skimmed: is this a line that nothing behind it refers to? Ours all begin alike. */
+static bool is_skimmed(struct feed_reader *r, const char *line, size_t len)
+{
+	static const char begin[] = "{\"v\":1,\"t\":\"";
+	static const char *const kept[] = { "feed\"", "module\"", "stack\"", "end\"" };
+	const size_t n = sizeof(begin) - 1;
+
+	if (r->taken > r->skim || len <= n || memcmp(line, begin, n) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+		if (len - n >= strlen(kept[i]) && memcmp(line + n, kept[i], strlen(kept[i])) == 0)
+			return false;
+	r->stats.used++;
+	return true;
+}
+
 int feed_reader_next(struct feed_reader *r, json_t **rec)
 {
 	const char *line;
@@ -190,7 +218,7 @@ int feed_reader_next(struct feed_reader *r, json_t **rec)
 			continue;
 		}
 		/* a writer that could not finish a line starts the next one with a line feed */
-		if (len == 0)
+		if (len == 0 || is_skimmed(r, line, len))
 			continue;
 		json_t *made = parse(r, line, len);
 

@@ -56,6 +56,13 @@ int feed_reader_open(const char *path, struct feed_reader **r, struct err *err);
  */
 int feed_reader_next(struct feed_reader *r, json_t **rec);
 
+/*
+ * feed_reader_skim - of the first n bytes of the file hand out only what later records refer to: first lines,
+ * dictionaries and ends. The other lines are counted as used, and cost no parsing.
+ * Returns how much of what was asked before lies behind the place that was read up to.
+ */
+uint64_t feed_reader_skim(struct feed_reader *r, uint64_t n);
+
 /* feed_reader_stats - what was read so far. Borrowed. */
 const struct feed_stats *feed_reader_stats(const struct feed_reader *r);
 

@@ -326,7 +326,7 @@ int source_open_paths(const char *const *paths, const struct source_options *opt
 	struct source_files *f = calloc(1, sizeof(*f));
 
 	if (f)
-		f->feeds = feed_set_create(&f->clock);
+		f->feeds = feed_set_create(&f->clock, options ? options->recent_bytes : 0);
 	if (!f || !f->feeds) {
 		free(f);
 		return err_set(err, -ENOMEM, "out of memory");

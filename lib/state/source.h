@@ -29,6 +29,8 @@ struct source_options {
 	const char *const *hubs;   /* live: hub paths; NULL-terminated; NULL: find this user's */
 	const int32_t *pids;       /* live: further processes; 0-terminated; NULL */
 	uint64_t since_us, until_us; /* CLOCK_REALTIME, 0 open: states outside are not returned */
+	uint64_t recent_bytes;     /* feeds: of what lies before the last so many bytes, read only
+				      the dictionaries; 0: everything */
 	bool read_only;            /* live: nothing that perturbs: PEEK only (so far it never does
 				      more: threads that run have no stack) */
 	bool stacks;               /* live: capture threads' stacks by PEEK */

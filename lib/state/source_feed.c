@@ -31,6 +31,7 @@ struct unread { /* a feed that has no whole line yet */
 
 struct feed_set {
 	struct source_clock *clock;
+	uint64_t recent_bytes;
 	struct feed_stream **stream;
 	size_t n, room;
 	struct unread *unread;
@@ -59,12 +60,14 @@ int64_t source_clock_shift(struct source_clock *clock, const char *boot, int64_t
 
 /* ---- the set ----------------------------------------------------------------------------- */
 
-struct feed_set *feed_set_create(struct source_clock *clock)
+struct feed_set *feed_set_create(struct source_clock *clock, uint64_t recent_bytes)
 {
 	struct feed_set *set = calloc(1, sizeof(*set));
 
-	if (set)
+	if (set) {
 		set->clock = clock;
+		set->recent_bytes = recent_bytes;
+	}
 	return set;
 }
 
@@ -134,6 +137,8 @@ int feed_set_add(struct feed_set *set, const char *path, struct err *err)
 			*err = why;
 		return e == -ENODATA ? add_unread(set, path, why.text) : e;
 	}
+	if (set->recent_bytes)
+		feed_chain_recent(s->chain, set->recent_bytes);
 	s->shift_us = source_clock_shift(set->clock, feed_text(s->head, "boot"), s->real_offset_us);
 	s->from_us += (uint64_t)s->shift_us;
 	s->to_us += (uint64_t)s->shift_us;

@@ -40,8 +40,9 @@ bool source_sees_processes(const struct state *st);
 
 struct feed_set;
 
-/* feed_set_create / feed_set_destroy - no feeds yet. NULL without memory; NULL is fine. */
-struct feed_set *feed_set_create(struct source_clock *clock);
+/* feed_set_create / feed_set_destroy - no feeds yet. NULL without memory; NULL is fine.
+ * recent_bytes as in source_options. */
+struct feed_set *feed_set_create(struct source_clock *clock, uint64_t recent_bytes);
 void feed_set_destroy(struct feed_set *set);
 
 /*

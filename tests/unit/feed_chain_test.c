@@ -228,3 +228,31 @@ TEST(what_does_not_begin_like_a_feed_is_none)
 	T_EQ(feed_chain_open(path, &chain, &err), -EBADMSG);
 	begin();
 }
+
+TEST(of_what_is_not_recent_only_dictionaries_are_handed_out)
+{
+
+	begin();
+	put_head(1, 1, "0xa");
+	put(1, "{\"v\":1,\"t\":\"module\",\"n\":1}\n");
+	put_record(1, 2);
+	put_head(0, 2, "0xa");
+	put_record(0, 3);
+	put(0, "{\"v\":1,\"t\":\"stack\",\"n\":4}\n");
+	put_record(0, 5);
+	put_record(0, 6);
+	struct feed_chain *chain = opened();
+
+	feed_chain_recent(chain, 2 * strlen("{\"v\":1,\"t\":\"x\",\"n\":6}\n"));
+	T_STR(read_all(chain), "[1]1 [2]4 5 6 ");
+	/* nothing is called bad or missing that was only not wanted */
+	T_EQ(feed_chain_stats(chain)->used, 8);
+	T_EQ(feed_chain_stats(chain)->skipped, 0);
+	feed_chain_close(chain);
+	/* all of it is recent */
+	chain = opened();
+	feed_chain_recent(chain, 4096);
+	T_STR(read_all(chain), "[1]1 2 [2]3 4 5 6 ");
+	feed_chain_close(chain);
+	begin();
+}
