@@ -148,7 +148,8 @@ static void look_at_running(struct outside *l, pid_t tid)
 
 static void look_at_threads(struct outside *l)
 {
-	as_proc_tids(l->peek.proc_fd, l->tid, TIDS, &l->tids);
+	if (as_proc_tids(l->peek.proc_fd, l->tid, TIDS, &l->tids) == 1)
+		l->done.left_out = as_proc_more(l->peek.proc_fd, TIDS);
 	for (size_t i = 0; i < l->tids; i++) {
 		as_peek_thread(&l->peek, l->tid[i], &l->thread);
 		if (l->thread.captured == AS_CAPTURED_RUNNING)

@@ -181,6 +181,13 @@ int as_proc_tids(int proc_fd, pid_t *tids, size_t room, size_t *n)
 	return t.more;
 }
 
+uint32_t as_proc_more(int proc_fd, size_t n)
+{
+	struct as_proc_stat st;
+
+	return !as_proc_stat(proc_fd, 0, &st) && st.threads > n ? st.threads - (uint32_t)n : 0;
+}
+
 /* ---- one file each --------------------------------------------------------------------- */
 
 static int parse_call(struct as_scan *s, struct as_proc_syscall *call)

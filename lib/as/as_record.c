@@ -590,6 +590,8 @@ int as_record_done(struct as_record *r, const struct as_record_done *done)
 	as_json_u64(j, "threads", done->threads);
 	as_json_u64(j, "captured", done->captured);
 	as_json_u64(j, "disturbed", done->disturbed);
+	if (done->left_out)
+		as_json_u64(j, "left_out", done->left_out);
 	as_json_u64(j, "us", now - done->began_us);
 	as_json_bool(j, "timeout", done->timeout);
 	end(r);

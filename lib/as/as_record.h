@@ -122,6 +122,7 @@ void as_record_diag(struct as_record *r, const char *name, const char *text, siz
 struct as_record_done {
 	uint64_t began_us; /* CLOCK_MONOTONIC */
 	uint32_t threads, captured, disturbed;
+	uint32_t left_out; /* threads that there was no room for, beside `threads` */
 	bool timeout;
 };
 

@@ -56,6 +56,7 @@ static void count_threads(struct dump *d)
 		d->captured += !t->own && t->stack >= 0;
 		d->disturbed += t->disturbed;
 	}
+	d->threads += d->process->left_out;
 }
 
 /* ---- stacks --------------------------------------------------------------------------------- */
@@ -191,6 +192,9 @@ static void put_no_answers(const struct paper *p, const struct dump *d)
 			  t->name ? t->name : "-", t->state, t->reason ? ": " : "",
 			  t->reason ? t->reason : "");
 	}
+	if (d->process->left_out)
+		paper_put(p, "-   %u threads   not looked at: there are more than room to list them\n",
+			  d->process->left_out);
 }
 
 static void put_stacks(const struct paper *p, const struct dump *d)

@@ -630,7 +630,8 @@ static int add_process(struct fill *f, const struct feed_dump *d, bool carried)
 	p->library = by && strcmp(by, "self") == 0;
 	p->seen_us = p->dump_us = d->mono_us;
 	p->family = d->family;
-	p->all_threads = d->done && !feed_is(d->done, "timeout") && !d->lost;
+	p->left_out = feed_u32(d->done, "left_out", 0);
+	p->all_threads = d->done && !feed_is(d->done, "timeout") && !d->lost && !p->left_out;
 	p->carried = carried;
 	return 0;
 }

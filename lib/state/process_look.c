@@ -379,6 +379,8 @@ static void fill_stacks(struct filling *f)
 	as_waits_begin(&look->waits, look->peek);
 	f->p->all_threads = as_proc_tids(f->proc_fd, look->tids, PROCESS_LOOK_THREADS, &n) == 0;
 	if (n == PROCESS_LOOK_THREADS && !f->p->all_threads)
+		f->p->left_out = as_proc_more(f->proc_fd, n);
+	if (f->p->left_out)
 		state_note_unseen(f->st, "%s (pid %d): more than %d threads; the others were not looked at",
 				  f->p->name, f->p->pid, PROCESS_LOOK_THREADS);
 	for (size_t i = 0; i < n && !f->no_memory; i++) {

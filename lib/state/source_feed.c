@@ -326,6 +326,9 @@ static void note_gaps(struct state *st, const struct feed_stream *s, const struc
 		state_note_unseen(st, "%s (pid %d): its dump ran out of time: %u of %u threads have a stack",
 				  name, pid, feed_u32(d->done, "captured", 0),
 				  feed_u32(d->done, "threads", 0));
+	if (feed_u32(d->done, "left_out", 0))
+		state_note_unseen(st, "%s (pid %d): %u of its threads were not looked at: more than there is "
+				  "room to list", name, pid, feed_u32(d->done, "left_out", 0));
 	if (d->lost)
 		state_note_unseen(st, "%s (pid %d): %" PRIu64 " records of its dump were not read (too many)",
 				  name, pid, d->lost);

@@ -309,6 +309,7 @@ struct state_process {
 	bool carried;            /* not looked at in this moment: as last seen */
 	struct state_thread *thread;
 	size_t threads, threads_room;
+	uint32_t left_out;       /* threads beside those that are there, not looked at: too many */
 	bool all_threads;        /* every thread it had is there, as far as one reading can tell */
 	int64_t rss_bytes, fds;  /* -1 not known */
 };

@@ -99,6 +99,19 @@ TEST(a_dump_groups_stacks_blocked_first_and_tells_who_did_not_answer)
 	free(text);
 }
 
+TEST(threads_that_there_was_no_room_for_are_counted)
+{
+	struct state *st = pool();
+
+	((struct state_process *)state_find_process(st, 4003, 0))->left_out = 7;
+	char *text = dump_of(st, 4003);
+
+	T_HAS(text, "19 threads, 3 stacks   0 of 19 disturbed");
+	T_HAS(text, "11 of 19 threads answered");
+	T_HAS(text, "-   7 threads   not looked at: there are more than room to list them\n");
+	free(text);
+}
+
 TEST(a_dump_of_the_host_shows_the_rings_that_are_not_empty)
 {
 	char *text = dump_of(pool(), BUILD_HOST_PID);

@@ -18,7 +18,7 @@
 #include "sigdump/preload/as/dump_told.h"
 
 enum {
-	TIDS = 16384,
+	TIDS = 32768, /* twice as many as are promised: listing them again needs room for doubles */
 	OUT = 32768,
 	TEXT = 16384,
 	HANDLER_STACK = 65536,
@@ -275,7 +275,8 @@ static void tell_skipped(struct run *run, pid_t tid)
 
 static void look_at_threads(struct run *run)
 {
-	as_proc_tids(work->peek.proc_fd, work->tids, TIDS, &run->tids);
+	if (as_proc_tids(work->peek.proc_fd, work->tids, TIDS, &run->tids) == 1)
+		run->done.left_out = as_proc_more(work->peek.proc_fd, TIDS);
 	for (size_t i = 0; i < run->tids; i++) {
 		dump_step(AS_STEP_THREADS, work->tids[i]);
 		if (late(run))
