@@ -270,6 +270,13 @@ static void warn(struct sym_cache *cache, const struct sym_module *m, uint64_t o
 			 place);
 		break;
 	default:
+		if (m->dwarf && sym_dwarf_missing(m->dwarf)) {
+			err_set(&w, -ENOENT, "%s: its debug information refers to %.200s, which is not "
+				"there: names may be missing", m->base, sym_dwarf_missing(m->dwarf));
+			err_next(&w, "--debug-dir DIR with that file, or install the debug package it "
+				 "belongs to");
+			break;
+		}
 		if (m->found.is_proven || (m->status != SYM_FULL && m->status != SYM_TABLE))
 			return;
 		err_set(&w, -ESTALE, "%s: no build id in %s: names are those of the file found now",

@@ -54,6 +54,7 @@ struct range {
 struct sym_dwarf {
 	Dwarf *dw, *alt;
 	struct sym_elf *alt_elf;
+	const char *missing; /* name of the file that should be alt, and is not there */
 	struct unit *units;
 	size_t n_units, room_units;
 	struct range *ranges; /* sorted */
@@ -126,7 +127,8 @@ static int index_units(struct sym_dwarf *dwarf)
 }
 
 /* DIEs that several files share lie in one file beside them (dwz -m). */
-static void open_alt(struct sym_dwarf *dwarf, const struct sym_options *options)
+static void open_alt(struct sym_dwarf *dwarf, const struct sym_options *options,
+		     const struct sym_elf *of)
 {
 	const char *name;
 	const unsigned char *bits;
@@ -137,12 +139,13 @@ static void open_alt(struct sym_dwarf *dwarf, const struct sym_options *options)
 		return;
 	for (ssize_t i = 0; i < n; i++)
 		snprintf(build_id + 2 * i, 3, "%02x", bits[i]);
-	dwarf->alt_elf = sym_find_alt(options, build_id);
-	if (!dwarf->alt_elf)
-		return;
-	dwarf->alt = dwarf_begin_elf(dwarf->alt_elf->elf, DWARF_C_READ, NULL);
+	dwarf->alt_elf = sym_find_alt(options, of, name, build_id);
+	if (dwarf->alt_elf)
+		dwarf->alt = dwarf_begin_elf(dwarf->alt_elf->elf, DWARF_C_READ, NULL);
 	if (dwarf->alt)
 		dwarf_setalt(dwarf->dw, dwarf->alt);
+	else
+		dwarf->missing = name;
 }
 
 struct sym_dwarf *sym_dwarf_open(const struct sym_options *options, struct sym_elf *elf)
@@ -153,7 +156,7 @@ struct sym_dwarf *sym_dwarf_open(const struct sym_options *options, struct sym_e
 		return NULL;
 	dwarf->dw = dwarf_begin_elf(elf->elf, DWARF_C_READ, NULL);
 	if (dwarf->dw)
-		open_alt(dwarf, options);
+		open_alt(dwarf, options, elf);
 	if (!dwarf->dw || index_units(dwarf) < 0 || !dwarf->n_units) {
 		sym_dwarf_close(dwarf);
 		return NULL;
@@ -175,6 +178,11 @@ void sym_dwarf_close(struct sym_dwarf *dwarf)
 	dwarf_end(dwarf->alt);
 	sym_elf_close(dwarf->alt_elf);
 	free(dwarf);
+}
+
+const char *sym_dwarf_missing(const struct sym_dwarf *dwarf)
+{
+	return dwarf->missing;
 }
 
 static struct unit *unit_of(const struct sym_dwarf *dwarf, uint64_t addr)

@@ -337,11 +337,33 @@ void sym_find(const struct sym_options *options, const struct sym_want *want,
 	}
 }
 
-struct sym_elf *sym_find_alt(const struct sym_options *options, const char *build_id)
+/* The file, if it has that build id; else it is closed. */
+static struct sym_elf *if_alt(struct sym_elf *elf, const char *build_id)
+{
+	if (elf && strcmp(elf->build_id, build_id) == 0)
+		return elf;
+	sym_elf_close(elf);
+	return NULL;
+}
+
+struct sym_elf *sym_find_alt(const struct sym_options *options, const struct sym_elf *of,
+			     const char *name, const char *build_id)
 {
 	struct sym_found found = { 0 };
 	struct search s;
 
 	begin(&s, options, &(struct sym_want){ .path = "/" }, &found);
-	return by_build_id(&s, build_id);
+	struct sym_elf *elf = by_build_id(&s, build_id);
+	const size_t n = sizeof(system_debug) - 1;
+
+	if (!elf && name[0] != '/')
+		elf = if_alt(open_at(&s, "%.*s%s", (int)(base_of(of->path) - of->path), of->path, name),
+			     build_id);
+	/* distributions put it below /usr/lib/debug/.dwz, which a debug directory may be a copy of */
+	for (const char *const *dir = s.dirs; *dir && !elf && strncmp(name, system_debug, n) == 0; dir++)
+		elf = if_alt(open_at(&s, "%s%s", *dir, name + n), build_id);
+	if (!elf && name[0] == '/')
+		elf = if_alt(open_at(&s, "%s%s", options->sysroot ? options->sysroot : "", name),
+			     build_id);
+	return elf;
 }

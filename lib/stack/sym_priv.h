@@ -61,8 +61,13 @@ struct sym_found {
 void sym_find(const struct sym_options *options, const struct sym_want *want,
 	      struct sym_found *found);
 
-/* sym_find_alt - the file with that build id that DWARF of another file refers to (dwz). */
-struct sym_elf *sym_find_alt(const struct sym_options *options, const char *build_id);
+/*
+ * sym_find_alt - the file that DWARF of another file refers to (dwz): by build id, and by the name
+ * that the link gives, which is a path below /usr/lib/debug or relative to the file it stands in.
+ * Returns NULL when there is none with that build id.
+ */
+struct sym_elf *sym_find_alt(const struct sym_options *options, const struct sym_elf *of,
+			     const char *name, const char *build_id);
 
 /* ---- symbols ----------------------------------------------------------------------------- */
 
@@ -101,6 +106,9 @@ struct sym_raw {
 /* sym_dwarf_open - index the units of an ELF file's DWARF. NULL when there is none to use. */
 struct sym_dwarf *sym_dwarf_open(const struct sym_options *options, struct sym_elf *elf);
 void sym_dwarf_close(struct sym_dwarf *dwarf);
+
+/* sym_dwarf_missing - the file it refers to that was not found; NULL: nothing is missing. */
+const char *sym_dwarf_missing(const struct sym_dwarf *dwarf);
 
 /*
  * sym_dwarf_frames - innermost first, the real function last; a place with a line but without

@@ -17,7 +17,7 @@
 
 #include "tests/t.h"
 
-static char dir[1024], copy[1100], output[4096], build_id[200];
+static char dir[1024], copy[1100], output[4096], build_id[200], fixture_path[PATH_MAX];
 static struct sym_cache *cache;
 static struct sym_frame frames[SYM_FRAMES];
 
@@ -52,24 +52,32 @@ static void read_command(const char *command, char *out, size_t room)
 	T_EQ(pclose(pipe), 0);
 }
 
-/* A directory of its own, with a copy of the fixture called "places". */
-static void begin(void)
+/* What "places" says of itself: where its functions are; and its build id. */
+static void read_places(void)
 {
-	const char *tmp = getenv("TMPDIR"), *build = getenv("B");
-	char command[2 * PATH_MAX], path[PATH_MAX], fixture[PATH_MAX];
+	char command[2 * PATH_MAX];
 
-	snprintf(dir, sizeof(dir), "%s/find.XXXXXX", tmp ? tmp : "/tmp");
-	T_OK(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/fixture/sym_places", build ? build : "build/plain");
-	T_OK(realpath(path, fixture));
-	snprintf(copy, sizeof(copy), "%s/places", dir);
-	sh("cp '%s' places", fixture);
 	snprintf(command, sizeof(command), "'%s' </dev/null", copy);
 	read_command(command, output, sizeof(output));
 	snprintf(command, sizeof(command),
 		 "readelf -n '%s' | sed -n 's/^ *Build ID: //p' | tr -d '\\n'", copy);
 	read_command(command, build_id, sizeof(build_id));
 	T_OK(strlen(build_id) == 40);
+}
+
+/* A directory of its own, with a copy of the fixture called "places". */
+static void begin(void)
+{
+	const char *tmp = getenv("TMPDIR"), *build = getenv("B");
+	char path[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%s/find.XXXXXX", tmp ? tmp : "/tmp");
+	T_OK(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/fixture/sym_places", build ? build : "build/plain");
+	T_OK(realpath(path, fixture_path));
+	snprintf(copy, sizeof(copy), "%s/places", dir);
+	sh("cp '%s' places", fixture_path);
+	read_places();
 }
 
 static uint64_t place(const char *name)
@@ -208,6 +216,66 @@ TEST(a_debug_file_is_found_by_build_id_by_name_and_by_link)
 		sym_destroy(cache);
 		sh("rm %s", to);
 	}
+	remove_dir();
+}
+
+TEST(both_versions_of_dwarf_and_both_compilers_give_the_same_names)
+{
+	static const char *const builds[] = { "gcc -gdwarf-4", "gcc -gdwarf-5", "clang -gdwarf-4",
+					      "clang -gdwarf-5", "gcc -gdwarf-5 -gsplit-dwarf",
+					      "gcc -gdwarf-5 -gz" };
+	char root[PATH_MAX];
+	unsigned n = 0;
+
+	T_OK(getcwd(root, sizeof(root)));
+	begin();
+	for (size_t i = 0; i < sizeof(builds) / sizeof(*builds); i++) {
+		if (strncmp(builds[i], "clang", 5) == 0 && system("command -v clang >/dev/null") != 0)
+			continue;
+		/* clang makes a build id only when it is told to */
+		sh("%s -D_GNU_SOURCE -std=gnu11 -O1 -pthread -rdynamic -Wl,--build-id=sha1 -I'%s' "
+		   "-o places '%s/tests/fixture/sym_places.c' -ldl", builds[i], root, root);
+		read_places();
+		printf("    %s\n", builds[i]);
+		has_all(OPEN(NO_OPTIONS, .path = copy, .build_id = build_id));
+		n++;
+	}
+	T_OK(n >= 3);
+	remove_dir();
+}
+
+/* What many debug files have in common lies in one more file, which they name and give the id of. */
+TEST(what_dwz_moved_into_a_file_beside_is_found_by_its_name_and_by_its_build_id)
+{
+	char alt_id[200], command[2 * PATH_MAX], path[PATH_MAX];
+	const char *debug_dir = path;
+	struct sym_module *m;
+
+	if (system("command -v dwz >/dev/null") != 0)
+		t_skip("dwz is not installed");
+	begin();
+	/* twice the same: all of it is common */
+	sh("cp places other && dwz -m common.debug -M common.debug places other 2>/dev/null && rm other");
+	snprintf(command, sizeof(command),
+		 "readelf -n '%s/common.debug' | sed -n 's/^ *Build ID: //p' | tr -d '\\n'", dir);
+	read_command(command, alt_id, sizeof(alt_id));
+	has_all(OPEN(NO_OPTIONS, .path = copy, .build_id = build_id));
+	sh("mkdir -p debug/.build-id/%.2s && mv common.debug debug/.build-id/%.2s/%s.debug", alt_id,
+	   alt_id, alt_id + 2);
+	snprintf(path, sizeof(path), "%s/debug", dir);
+	has_all(OPEN({ .debug_dir = debug_dir }, .path = copy, .build_id = build_id));
+	/* without it names are missing, and that is said; so it is with a file of another build id */
+	sh("cp places common.debug");
+	m = OPEN(NO_OPTIONS, .path = copy, .build_id = build_id);
+	sym_frames(cache, m, place("inlined"), true, frames, SYM_FRAMES);
+	T_EQ(sym_warnings(cache), 1);
+	T_HAS(sym_warning(cache, 0)->text, "refers to common.debug, which is not there");
+	sym_destroy(cache);
+	/* a name below the system's directory, of which there is a copy elsewhere */
+	sh("rm common.debug && cp '%s' places && cp places other && mkdir -p debug/.dwz && "
+	   "dwz -m debug/.dwz/common.debug -M /usr/lib/debug/.dwz/common.debug places other 2>/dev/null",
+	   fixture_path);
+	has_all(OPEN({ .debug_dir = debug_dir }, .path = copy, .build_id = build_id));
 	remove_dir();
 }
 
