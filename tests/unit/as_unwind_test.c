@@ -3,11 +3,16 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -97,6 +102,152 @@ TEST(from_the_registers_of_a_signal_the_chain_is_that_of_backtrace)
 	check_handler();
 	qsort(v, 3, sizeof(v[0]), compare_raising);
 	check_handler();
+}
+
+/* ---- at every instruction --------------------------------------------------------------------- */
+
+/*
+ * A child steps through calls, one instruction at a time: prologues and epilogues, leaf functions,
+ * PLT entries and the loader behind them, the vdso, a callback, a call that is the last thing a
+ * function does, a jump out of two frames. At each instruction the chain must lead to the same
+ * caller, by CFI alone.
+ */
+static volatile int sink;
+static sigjmp_buf back;
+
+__attribute__((noinline)) static int leaf(int a)
+{
+	return a * 3 + sink;
+}
+
+__attribute__((noinline)) static int order(const void *a, const void *b)
+{
+	return leaf(*(const int *)a) - leaf(*(const int *)b);
+}
+
+__attribute__((noinline, noreturn)) static void leave(void)
+{
+	sink = 1;
+	siglongjmp(back, 1);
+}
+
+__attribute__((noinline)) static int leave_at_the_end(int a)
+{
+	if (a)
+		leave();
+	return a;
+}
+
+__attribute__((noinline)) static int walk(int a)
+{
+	struct timespec now;
+	int v[] = { 4, 2, 3, 1 };
+	char text[64];
+
+	sink = leaf(a);
+	qsort(v, 4, sizeof(v[0]), order);
+	snprintf(text, sizeof(text), "%d %s %x", v[0], "word", v[1]);
+	clock_gettime(CLOCK_MONOTONIC, &now); /* in the vdso */
+	sink = (int)strtol(text, NULL, 10) + getppid();
+	if (!sigsetjmp(back, 0))
+		leave_at_the_end(a + 1);
+	free(malloc((size_t)a + 100));
+	return sink + (int)now.tv_nsec;
+}
+
+/* Where the child is at the moment it begins: what every chain leads to. */
+__attribute__((noinline)) static void walk_in_steps(void)
+{
+	syscall(SYS_kill, getpid(), SIGSTOP);
+	sink = walk(3);
+	syscall(SYS_kill, getpid(), SIGSTOP);
+}
+
+/* Whether a frame has this program counter. */
+static bool is_in_chain(uint64_t pc)
+{
+	for (unsigned i = 0; i < thread.frames; i++)
+		if (thread.frame[i] == pc)
+			return true;
+	return false;
+}
+
+static bool registers(pid_t pid, struct as_regs *regs)
+{
+	struct user_regs_struct user;
+
+	if (ptrace(PTRACE_GETREGS, pid, NULL, &user))
+		return false;
+	as_regs_of_ptrace(regs, &user);
+	return true;
+}
+
+static void tell_chain(unsigned step)
+{
+	printf("    step %u: %u frames, %s\n", step, thread.frames, as_end_name(thread.end));
+	for (unsigned i = 0; i < thread.frames; i++) {
+		const struct as_module *m = as_modules_find(&peek->unwinder.modules, thread.frame[i]);
+
+		printf("      #%u %.*s+0x%llx%s\n", i, m ? m->path_len : 1,
+		       m ? as_module_path(&peek->unwinder.modules, m) : "?",
+		       (unsigned long long)(thread.frame[i] - (m ? m->start : 0)),
+		       has_flag(i, AS_FRAME_GUESSED) ? " guessed" : "");
+	}
+}
+
+/* Steps until the second stop; returns how many instructions that were. */
+static unsigned step_through(pid_t pid, uint64_t caller)
+{
+	struct as_regs regs;
+	unsigned steps = 0;
+	int status;
+
+	for (;; steps++) {
+		T_EQ(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
+		T_EQ(waitpid(pid, &status, 0), pid);
+		T_OK(WIFSTOPPED(status));
+		if (WSTOPSIG(status) == SIGSTOP)
+			return steps;
+		T_EQ(WSTOPSIG(status), SIGTRAP);
+		T_OK(registers(pid, &regs));
+		as_peek_regs(peek, &regs, &thread);
+		bool guessed = false;
+		for (unsigned i = 0; i < thread.frames; i++)
+			guessed |= has_flag(i, AS_FRAME_GUESSED);
+		if (thread.end != AS_END_BOTTOM || guessed || !is_in_chain(caller)) {
+			tell_chain(steps);
+			T_FAIL("not the chain of its callers");
+		}
+	}
+}
+
+TEST(at_every_instruction_the_chain_leads_to_the_caller)
+{
+	struct as_regs regs;
+	int status;
+	const pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		walk_in_steps();
+		_exit(0);
+	}
+	T_EQ(waitpid(pid, &status, 0), pid);
+	T_OK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+	peek = mmap(NULL, as_peek_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	T_EQ(as_peek_init(peek, pid), 0);
+	T_EQ(as_peek_refresh(peek), 0);
+	T_OK(registers(pid, &regs));
+	as_peek_regs(peek, &regs, &thread);
+	T_EQ(thread.end, AS_END_BOTTOM);
+	/* #0 syscall, #1 walk_in_steps, #2 who called it */
+	const unsigned steps = step_through(pid, thread.frame[2]);
+
+	printf("    %u instructions\n", steps);
+	T_OK(steps > 2000);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 /* ---- kinds of code ------------------------------------------------------------------------------ */
