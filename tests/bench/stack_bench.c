@@ -1,136 +1,95 @@
 /*
- * stack_bench - dumps of a process with 1 to 1000 blocked threads, 30 frames deep.
+ * stack_bench - dumps of a process with 1 to 10 000 threads, 30 frames deep.
  *
  *	stack_bench [--json FILE] [--rounds N]
  *
- * capture   PEEK and unwinding of all threads by a thread of the process itself (what the
- *           dumper does), beside `eu-stack -q -p`, which prints no names either
- * outside   the same from another process
- * report    `sigdump dump -p`, named and grouped, beside `eu-stack -p` and gdb
- *
- * Threads wait in a condition variable, epoll_wait and read, in equal parts.
+ * captureN  PEEK and unwinding of N threads by a thread of the process itself (what the dumper
+ *           does), warm; firstN the first time; outsideN from another process; all beside
+ *           `eu-stack -q -p`, which prints no names either
+ * reportN   `sigdump dump -p`, the whole command, named and grouped, of a process without the
+ *           library, beside `eu-stack -p` and gdb
+ * askedN    the same where the library is loaded and answers by itself; dumpN is its own part, from
+ *           the request to the last record
+ * pauseN    what a thread that runs misses while the library dumps, 99th percentile, in us; beside
+ *           it the longest gap during `eu-stack -p`. A blocked thread misses nothing: wokenN counts
+ *           those that a look woke
+ * linearN   time per thread with N threads, beside that with 1000
+ * symbols   5000 program counters with inlined calls (stack_symbols.h)
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/as/as_peek.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/stack_subject.h"
+#include "tests/bench/stack_symbols.h"
 
-enum { DEPTH = 28 };
+enum { ROWS = 96, DUMPS = 100, MANY = 1000 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
-static int quiet_pipe[2], quiet_set;
+static struct bench_row row[ROWS];
+static unsigned rows, rounds = 3;
+static char sigdump[4096], library[4096], feeds[] = "/tmp/stack_bench.XXXXXX";
 
-struct answer {
-	_Atomic int ready;
-	double first_ms, warm_ms;
-	unsigned captured, complete;
+struct figures {
+	double v[BENCH_ROUNDS_MAX];
+	unsigned n;
 };
-static struct answer *answer;
 
-__attribute__((noinline)) static int deeper(int kind, int left)
+static void add(struct figures *f, double v)
 {
-	volatile char local[64];
-	char c;
-	struct epoll_event event;
-
-	local[0] = (char)left;
-	if (left)
-		return deeper(kind, left - 1) + local[0];
-	if (kind == 0) {
-		pthread_mutex_lock(&lock);
-		while (1)
-			pthread_cond_wait(&never, &lock);
-	}
-	if (kind == 1)
-		return epoll_wait(quiet_set, &event, 1, -1) + local[0];
-	return (int)read(quiet_pipe[0], &c, 1) + local[0];
+	if (v > 0 && f->n < BENCH_ROUNDS_MAX)
+		f->v[f->n++] = v;
 }
 
-static void *wait_deep(void *arg)
+static double middle(const struct figures *f)
 {
-	deeper((int)(intptr_t)arg % 3, DEPTH);
-	return NULL;
+	return bench_median(f->v, f->n);
 }
 
-/* Looks at every thread of `pid` (0: this process) but the caller; ms it took. */
-static double look(struct as_peek *peek, pid_t pid, unsigned *captured, unsigned *complete)
+static const char *name(const char *what, unsigned threads)
 {
-	static struct as_thread t;
-	static pid_t tid[16384];
-	size_t n = 0;
-	unsigned seen = 0, whole = 0;
-	const uint64_t start = bench_now_ns();
+	static char text[ROWS][24];
+	static unsigned n;
+	char *at = text[n++ % ROWS];
 
-	as_peek_refresh(peek);
-	as_proc_tids(peek->proc_fd, tid, sizeof(tid) / sizeof(tid[0]), &n);
-	for (size_t i = 0; i < n; i++) {
-		if (!pid && tid[i] == gettid())
-			continue;
-		as_peek_thread(peek, tid[i], &t);
-		seen += t.captured == AS_CAPTURED_PEEK;
-		whole += t.captured == AS_CAPTURED_PEEK && t.end == AS_END_BOTTOM && t.frames >= 3;
-	}
-	*captured = seen;
-	*complete = whole;
-	return (double)(bench_now_ns() - start) / 1e6;
+	snprintf(at, sizeof(text[0]), "%s%u", what, threads);
+	return at;
 }
 
-/* The process that is looked at: also looks at itself, then waits to be killed. */
-static void subject(unsigned threads)
+/* A row beside a peer; without one it says so. */
+static void versus(const char *what, unsigned threads, const char *peer, double ours, double theirs,
+		   double target, unsigned n)
 {
-	pthread_attr_t attr;
-	pthread_t id;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	quiet_set = epoll_create1(EPOLL_CLOEXEC);
-	if (pipe(quiet_pipe))
-		_exit(1);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 256 << 10);
-	for (unsigned i = 0; i < threads; i++)
-		if (pthread_create(&id, &attr, wait_deep, (void *)(intptr_t)i))
-			_exit(1);
-	usleep(100000 + threads * 200); /* until all sleep */
-	struct as_peek *peek = mmap(NULL, as_peek_bytes(), PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	double warm[9];
-	as_peek_init(peek, 0);
-	answer->first_ms = look(peek, 0, &answer->captured, &answer->complete);
-	for (unsigned i = 0; i < 9; i++)
-		warm[i] = look(peek, 0, &answer->captured, &answer->complete);
-	answer->warm_ms = bench_median(warm, 9);
-	answer->ready = 1;
-	for (;;)
-		pause();
+	if (rows < ROWS)
+		row[rows++] = (struct bench_row){ .name = name(what, threads), .unit = "ms", .peer = peer,
+						  .ours = ours, .theirs = theirs, .target = target,
+						  .ratio = ours > 0 ? theirs / ours : 0,
+						  .gated = theirs > 0 && ours > 0, .rounds = n,
+						  .note = theirs > 0 ? NULL : "peer not installed" };
 }
 
-static pid_t start_subject(unsigned threads)
+/* A row beside a limit that stands in no program. */
+static void within(const char *what, unsigned threads, const char *unit, double ours, double limit,
+		   unsigned n)
 {
-	memset(answer, 0, sizeof(*answer));
-	const pid_t pid = fork();
-	if (pid == 0)
-		subject(threads);
-	while (!answer->ready && waitpid(pid, NULL, WNOHANG) == 0)
-		usleep(1000);
-	return answer->ready ? pid : -1;
+	if (rows < ROWS)
+		row[rows++] = (struct bench_row){ .name = name(what, threads), .unit = unit, .peer = "limit",
+						  .ours = ours, .theirs = limit, .target = 1,
+						  .ratio = ours > 0 ? limit / ours : 0, .gated = ours > 0,
+						  .rounds = n };
 }
 
 /* A whole command, its output thrown away; ms, 0 when it is not there or fails. */
-static double run(char *const *argv)
+static double run(double *mb, char *const *argv)
 {
 	const uint64_t start = bench_now_ns();
+	struct rusage use;
 	int status;
 	const pid_t pid = fork();
 
@@ -143,111 +102,253 @@ static double run(char *const *argv)
 		execvp(argv[0], argv);
 		_exit(127);
 	}
-	waitpid(pid, &status, 0);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+	wait4(pid, &status, 0, &use);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) == 127)
 		return 0;
+	if (mb)
+		*mb = (double)use.ru_maxrss / 1024;
 	return (double)(bench_now_ns() - start) / 1e6;
 }
 
-struct figures { double v[BENCH_ROUNDS_MAX]; unsigned n; };
-
-static void add(struct figures *f, double v)
+static unsigned woken(const struct subject *s)
 {
-	if (v > 0 && f->n < BENCH_ROUNDS_MAX)
-		f->v[f->n++] = v;
+	/* relaxed: a counter */
+	return atomic_load_explicit(&s->answer->woken, memory_order_relaxed);
 }
 
-static struct bench_row compare(const char *name, const char *peer, const struct figures *ours,
-				const struct figures *theirs, double target)
+static double look_from_outside(pid_t pid)
 {
-	struct bench_row row = { .name = name, .unit = "ms", .peer = theirs->n ? peer : NULL,
-				 .target = target, .gated = theirs->n > 0, .rounds = ours->n };
-
-	row.ours = bench_median(ours->v, ours->n);
-	row.theirs = bench_median(theirs->v, theirs->n);
-	if (row.ours > 0)
-		row.ratio = row.theirs / row.ours;
-	row.note = theirs->n ? NULL : "peer not installed: elfutils, gdb";
-	return row;
-}
-
-static unsigned measure(unsigned threads, unsigned rounds, const char *sigdump, struct bench_row *row)
-{
-	static char names[5][4][32];
-	static unsigned used;
-	struct figures warm = { { 0 }, 0 }, first = warm, outside = warm, eu_quiet = warm, eu = warm,
-		       gdb = warm, report = warm;
-	char pid_text[16];
 	struct as_peek *peek = mmap(NULL, as_peek_bytes(), PROT_READ | PROT_WRITE,
 				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	unsigned captured, complete;
+
+	as_peek_init(peek, pid);
+	const double ms = subject_look(peek, pid, &captured, &complete);
+	as_peek_fini(peek);
+	munmap(peek, as_peek_bytes());
+	return ms;
+}
+
+/* ---- beside the peers ------------------------------------------------------------------------ */
+
+struct plain {
+	struct figures warm, first, outside, report, eu_quiet, eu, gdb;
+	unsigned woken_by_us, woken_by_eu;
+	double mb;
+};
+
+static bool measure_plain(unsigned threads, bool with_gdb, struct plain *f)
+{
+	struct subject s;
+	char pid[16];
+
+	if (!subject_start(&s, threads, NULL, 0, NULL))
+		return false;
+	snprintf(pid, sizeof(pid), "%d", s.pid);
+	add(&f->first, s.answer->first_ms);
+	add(&f->warm, s.answer->warm_ms);
+	if (s.answer->complete < threads)
+		printf("    %u threads: only %u stacks complete\n", threads, s.answer->complete);
+	add(&f->outside, look_from_outside(s.pid));
+	add(&f->report, run(&f->mb, (char *[]){ sigdump, "dump", "-p", pid, NULL }));
+	f->woken_by_us += woken(&s);
+	add(&f->eu_quiet, run(NULL, (char *[]){ "eu-stack", "-q", "-p", pid, NULL }));
+	add(&f->eu, run(NULL, (char *[]){ "eu-stack", "-p", pid, NULL }));
+	f->woken_by_eu = woken(&s) - f->woken_by_us;
+	if (with_gdb)
+		add(&f->gdb, run(NULL, (char *[]){ "gdb", "-nx", "-p", pid, "-batch", "-ex",
+						   "thread apply all bt", NULL }));
+	subject_end(&s);
+	return true;
+}
+
+static void plain_rows(unsigned threads, const struct plain *f)
+{
+	const double limit[] = { 0.5, 3 };
+
+	versus("capture", threads, "eu-stack -q", middle(&f->warm), middle(&f->eu_quiet), 2, f->warm.n);
+	if (threads == 16 || threads == 100)
+		within("capture", threads, "ms", middle(&f->warm), limit[threads == 100], f->warm.n);
+	versus("first", threads, "eu-stack -q", middle(&f->first), middle(&f->eu_quiet), 0, f->first.n);
+	versus("outside", threads, "eu-stack -q", middle(&f->outside), middle(&f->eu_quiet), 0,
+	       f->outside.n);
+	versus("report", threads, "eu-stack", middle(&f->report), middle(&f->eu), 5, f->report.n);
+	versus("report", threads, "gdb", middle(&f->report), middle(&f->gdb), 0, f->gdb.n);
+	printf("    %4u threads: capture %.2f ms (first %.2f, outside %.2f), report %.1f ms (%.0f MB);"
+	       " eu-stack -q %.1f, eu-stack %.1f, gdb %.0f ms; threads woken: %u by us, %u by eu-stack\n",
+	       threads, middle(&f->warm), middle(&f->first), middle(&f->outside), middle(&f->report),
+	       f->mb, middle(&f->eu_quiet), middle(&f->eu), middle(&f->gdb), f->woken_by_us,
+	       f->woken_by_eu);
+}
+
+/* ---- with the library ------------------------------------------------------------------------- */
+
+struct loaded {
+	struct figures dump, asked, eu, eu_pause;
+	double pause_us[SUBJECT_DUMPS * 8];
+	unsigned pauses;
+};
+
+static double gap_during(struct subject *s, char *const *argv)
+{
+	/* relaxed: as in stack_subject.c */
+	atomic_store_explicit(&s->answer->gap_ns, 0, memory_order_relaxed);
+	if (run(NULL, argv) <= 0)
+		return 0;
+	/* relaxed: as above */
+	return (double)atomic_load_explicit(&s->answer->gap_ns, memory_order_relaxed) / 1e3;
+}
+
+static bool measure_loaded(unsigned threads, struct loaded *f)
+{
+	struct subject s;
+	char pid[16];
+
+	if (!subject_start(&s, threads, library, threads >= MANY ? DUMPS / 4 : DUMPS, feeds))
+		return false;
+	snprintf(pid, sizeof(pid), "%d", s.pid);
+	add(&f->dump, s.answer->dump_ms);
+	for (unsigned i = 0; i < s.answer->dumps && f->pauses < SUBJECT_DUMPS * 8; i++)
+		f->pause_us[f->pauses++] = s.answer->pause_us[i];
+	add(&f->asked, run(NULL, (char *[]){ sigdump, "dump", "-p", pid, NULL }));
+	add(&f->eu_pause, gap_during(&s, (char *[]){ "eu-stack", "-q", "-p", pid, NULL }));
+	subject_end(&s);
+	return true;
+}
+
+static void loaded_rows(unsigned threads, struct loaded *f, const struct plain *plain)
+{
+	const double p99 = bench_percentile(f->pause_us, f->pauses, 0.99);
+	const double p50 = bench_percentile(f->pause_us, f->pauses, 0.5);
+
+	versus("dump", threads, "eu-stack -q", middle(&f->dump), middle(&plain->eu_quiet), 0, f->dump.n);
+	versus("asked", threads, "eu-stack", middle(&f->asked), middle(&plain->eu), 5, f->asked.n);
+	within("pause", threads, "us", p99, 10, f->pauses);
+	versus("pause", threads, "eu-stack -q", p99, middle(&f->eu_pause), 0, f->pauses);
+	row[rows - 1].unit = "us";
+	printf("    %4u threads: the library's dump %.2f ms, asked by sigdump %.1f ms; the running thread"
+	       " misses %.1f us (p99 of %u, median %.1f), by eu-stack -q %.0f us\n",
+	       threads, middle(&f->dump), middle(&f->asked), p99, f->pauses, p50, middle(&f->eu_pause));
+}
+
+static bool measure(unsigned threads)
+{
+	static struct loaded loaded;
+	struct plain plain = { .mb = 0 };
+
+	memset(&loaded, 0, sizeof(loaded));
+	for (unsigned i = 0; i < rounds; i++)
+		if (!measure_plain(threads, i == 0, &plain) || !measure_loaded(threads, &loaded))
+			return false;
+	plain_rows(threads, &plain);
+	loaded_rows(threads, &loaded, &plain);
+	fflush(stdout);
+	return true;
+}
+
+/* ---- thousands of threads ---------------------------------------------------------------------- */
+
+struct scale {
+	struct figures capture, report;
+	double mb;
+};
+
+static bool measure_scale(unsigned threads, struct scale *f)
+{
+	struct subject s;
+	char pid[16];
 
 	for (unsigned i = 0; i < rounds; i++) {
-		unsigned captured, complete;
-		const pid_t pid = start_subject(threads);
-
-		if (pid < 0)
-			return 0;
-		if (answer->captured < threads)
-			printf("    %u threads: only %u captured\n", threads, answer->captured);
-		snprintf(pid_text, sizeof(pid_text), "%d", pid);
-		add(&first, answer->first_ms);
-		add(&warm, answer->warm_ms);
-		as_peek_init(peek, pid);
-		add(&outside, look(peek, pid, &captured, &complete));
-		as_peek_fini(peek);
-		add(&report, run((char *[]){ (char *)sigdump, "dump", "-p", pid_text, NULL }));
-		add(&eu_quiet, run((char *[]){ "eu-stack", "-q", "-p", pid_text, NULL }));
-		add(&eu, run((char *[]){ "eu-stack", "-p", pid_text, NULL }));
-		if (i == 0)
-			add(&gdb, run((char *[]){ "gdb", "-p", pid_text, "-batch", "-ex",
-						  "thread apply all bt", NULL }));
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+		if (!subject_start(&s, threads, NULL, 0, NULL))
+			return false;
+		snprintf(pid, sizeof(pid), "%d", s.pid);
+		add(&f->capture, s.answer->warm_ms);
+		add(&f->report, run(&f->mb, (char *[]){ sigdump, "dump", "-p", pid, NULL }));
+		subject_end(&s);
 	}
-	munmap(peek, as_peek_bytes());
-	const char *what[] = { "capture", "first", "outside", "report" };
-	for (unsigned i = 0; i < 4; i++)
-		snprintf(names[used][i], sizeof(names[used][i]), "%s%u", what[i], threads);
-	row[0] = compare(names[used][0], "eu-stack -q", &warm, &eu_quiet, 2);
-	row[1] = compare(names[used][1], "eu-stack -q", &first, &eu_quiet, 0);
-	row[2] = compare(names[used][2], "eu-stack -q", &outside, &eu_quiet, 0);
-	row[3] = compare(names[used][3], "eu-stack", &report, &eu, 5);
-	printf("    %4u threads: capture %.2f ms (first %.2f, outside %.2f), report %.1f ms;"
-	       " eu-stack -q %.1f, eu-stack %.1f, gdb %.0f ms; %u of %u stacks complete\n",
-	       threads, row[0].ours, row[1].ours, row[2].ours, row[3].ours, row[0].theirs,
-	       row[3].theirs, bench_median(gdb.v, gdb.n), answer->complete, threads);
+	printf("    %5u threads: capture %.1f ms (%.1f us each), report %.1f ms (%.1f us each), %.0f MB\n",
+	       threads, middle(&f->capture), middle(&f->capture) / threads * 1e3, middle(&f->report),
+	       middle(&f->report) / threads * 1e3, f->mb);
 	fflush(stdout);
-	used++;
-	return 4;
+	return true;
+}
+
+/* Time per thread: half as much again is called linear, on a machine with caches. */
+static void linear_rows(unsigned threads, const struct figures *at, const struct figures *at_many,
+			const char *what)
+{
+	const double each = middle(at) / threads * 1e3, one = middle(at_many) / MANY * 1e3;
+
+	versus(what, threads, "itself, 1000", each, one, 1 / 1.5, at->n);
+	row[rows - 1].unit = "us";
+}
+
+static bool measure_scales(void)
+{
+	static const unsigned counts[] = { 2000, 5000, 10000 };
+	struct scale base = { .mb = 0 };
+
+	if (!measure_scale(MANY, &base))
+		return false;
+	for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct scale f = { .mb = 0 };
+
+		if (!measure_scale(counts[i], &f))
+			return false;
+		linear_rows(counts[i], &f.capture, &base.capture, "linear");
+		linear_rows(counts[i], &f.report, &base.report, "linear_report");
+	}
+	return true;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------ */
+
+/* sigdump and the library lie beside the bench's directory. */
+static bool find_ours(void)
+{
+	char base[4000];
+	const ssize_t n = readlink("/proc/self/exe", base, sizeof(base) - 1);
+
+	if (n <= 0)
+		return false;
+	base[n] = '\0';
+	for (unsigned i = 0; i < 2; i++)
+		*strrchr(base, '/') = '\0';
+	snprintf(sigdump, sizeof(sigdump), "%s/bin/sigdump", base);
+	snprintf(library, sizeof(library), "%s/lib/libsigdump.so", base);
+	return mkdtemp(feeds) != NULL;
+}
+
+static void remove_feeds(void)
+{
+	run(NULL, (char *[]){ "rm", "-rf", feeds, NULL });
 }
 
 int main(int argc, char **argv)
 {
-	static const unsigned counts[] = { 1, 16, 100, 1000 };
-	struct bench_row row[4 * 4];
-	unsigned rows = 0, rounds = 3;
+	static const unsigned counts[] = { 1, 16, 100, MANY };
 	const char *json = NULL;
-	char sigdump[4096];
+	bool ok = true;
 
+	subject_main(argc, argv);
+	symbols_main(argc, argv);
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--json") == 0)
 			json = argv[i + 1];
 		else if (strcmp(argv[i], "--rounds") == 0)
 			rounds = (unsigned)atoi(argv[i + 1]);
 	}
-	/* sigdump lies in ../bin of the bench's directory */
-	const ssize_t n = readlink("/proc/self/exe", sigdump, sizeof(sigdump) - 32);
-	if (n <= 0)
+	if (!find_ours())
 		return 1;
-	sigdump[n] = '\0';
-	for (unsigned i = 0; i < 2; i++)
-		*strrchr(sigdump, '/') = '\0';
-	strcat(sigdump, "/bin/sigdump");
-	answer = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (answer == MAP_FAILED)
-		return 1;
-	for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-		rows += measure(counts[i], rounds, sigdump, row + rows);
+	rows += symbols_measure(rounds, row + rows);
+	for (unsigned i = 0; ok && i < sizeof(counts) / sizeof(counts[0]); i++)
+		ok = measure(counts[i]);
+	ok = ok && measure_scales();
+	remove_feeds();
+	if (!ok)
+		printf("    a process to look at could not be started\n");
 	bench_print("stack", row, rows);
-	return json ? bench_write("stack", json, bench_placement(bench_line_ns()), row, rows) != 0 : 0;
+	if (json && bench_write("stack", json, bench_placement(bench_line_ns()), row, rows))
+		return 1;
+	return !ok;
 }
