@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/proc/proc_ident.h"
+#include "lib/proc/proc_stat.h"
 #include "lib/state/lock.h"
 #include "lib/state/wait.h"
 
@@ -85,15 +87,33 @@ static int name_stack(struct naming *w, struct state_stack *s, int32_t pid)
 	return 0;
 }
 
-/* Files of a running process are looked for in its own view of them. */
+/*
+ * Files of a running process are looked for in its own view of them: they may have been replaced
+ * since, by an upgrade, or lie in a container. What a feed tells of may be running still, if it
+ * was on this machine and the number is still that of the same process. 0: it is not.
+ */
+static int32_t running_pid(const struct state_process *p)
+{
+	char boot[PROC_BOOT_ID];
+	uint64_t ns;
+
+	if (p->source == STATE_LIVE)
+		return p->pid;
+	if (p->source != STATE_FEED || !p->boot || proc_boot_id(boot, NULL) || strcmp(boot, p->boot) != 0 ||
+	    proc_pidns(0, &ns, NULL) || p->pid_ns != ns || !proc_is_same(p->pid, p->start))
+		return 0;
+	return p->pid;
+}
+
 static void find_pids(const struct state *st, int32_t *pid)
 {
 	for (size_t i = 0; i < st->processes; i++) {
 		const struct state_process *p = &st->process[i];
+		const int32_t running = running_pid(p);
 
-		for (size_t k = 0; k < p->threads && p->source == STATE_LIVE; k++)
+		for (size_t k = 0; k < p->threads && running; k++)
 			if (p->thread[k].stack >= 0)
-				pid[p->thread[k].stack] = p->pid;
+				pid[p->thread[k].stack] = running;
 	}
 }
 
@@ -106,7 +126,7 @@ static int name_lock(struct naming *w, const struct state_process *p, struct sta
 		.path = lock->path,
 		.build_id = lock->build_id,
 		.source = "the dump",
-		.pid = p->source == STATE_LIVE ? p->pid : 0,
+		.pid = running_pid(p),
 	};
 	const uint64_t offset = lock->offset - (lock->word - lock->addr);
 	struct sym_data found;
