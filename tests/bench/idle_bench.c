@@ -43,7 +43,7 @@ static void within(const char *name, const char *unit, double ours, double limit
 
 	row[rows++] = (struct bench_row){ .name = name, .unit = unit, .peer = "limit", .ours = ours,
 					  .theirs = limit, .target = limit > 0 ? 1 : 0,
-					  .ratio = limit / (ours > at_least ? ours : at_least),
+					  .ratio = limit > 0 ? limit / (ours > at_least ? ours : at_least) : 0,
 					  .gated = n > 0, .rounds = n, .note = note };
 }
 
