@@ -114,6 +114,24 @@ static int preload(struct err *err)
 	return 0;
 }
 
+/*
+ * Until the library has its handler the signal would be deadly: it waits, blocked, and the library
+ * lets it through. (One that our own starter had blocked stays so.)
+ */
+static void hold_signal(void)
+{
+	const char *name = getenv("SHMSCOPE_SIGNAL");
+	const int sig = name ? as_signal_number(name) : SIGUSR1;
+	sigset_t one, was;
+
+	unsetenv("SHMSCOPE_HELD");
+	sigemptyset(&one);
+	if (sig <= 0 || sigaddset(&one, sig) != 0 || sigprocmask(SIG_BLOCK, &one, &was) != 0)
+		return;
+	if (!sigismember(&was, sig))
+		setenv("SHMSCOPE_HELD", "1", 1);
+}
+
 static int become(char **command, struct err *err)
 {
 	char path[PATH_MAX];
@@ -126,6 +144,7 @@ static int become(char **command, struct err *err)
 		code = preload(err);
 	if (code)
 		return CMD_NOT_STARTED;
+	hold_signal();
 	execvp(path, command); /* it has a slash in it; a script without "#!" goes to the shell */
 	err_set(err, -errno, "%s: cannot be started (%m)", path);
 	return CMD_NOT_STARTED;

@@ -11,6 +11,7 @@
  *	SHMSCOPE_FEED         directory of the feeds
  *	SHMSCOPE_SIGNAL       the dump signal ("USR1", "RTMIN+3", "off")
  *	SHMSCOPE_WATCHDOG     no progress for so long is an incident ("5s", "500ms", "off")
+ *	SHMSCOPE_HELD         "1": `sigdump run` has blocked the dump signal until there is a handler
  *	SHMSCOPE_NO_CHILDREN  what this process starts shall not have the library
  * What cannot be understood counts as not given: `sigdump run` checks its options, and
  * `sigdump status` shows what is in force.
@@ -134,6 +135,16 @@ static void forget_preload(char **env)
 		else
 			list += skip;
 	}
+}
+
+bool pl_options_held(char **env)
+{
+	char *held = value_of(env, "SHMSCOPE_HELD");
+
+	if (!held || *held != '1')
+		return false;
+	*held = '0'; /* what this process starts was not held */
+	return dump_state.signal != 0;
 }
 
 /* The first 8 bytes of the boot id. */

@@ -138,6 +138,9 @@ void pl_action_install(void);
 /* pl_options_read - fill dump_state from the environment. Safety: start-up. */
 void pl_options_read(char **env);
 
+/* pl_options_held - has `sigdump run` blocked the dump signal for us? Asked once. Safety: start-up. */
+bool pl_options_held(char **env);
+
 /*
  * pl_seccomp_probe - a filter that the process was born with: may the library make its system
  * calls? Where one of them would be deadly, dump_state.sandboxed is set.

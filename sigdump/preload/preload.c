@@ -74,6 +74,8 @@ __attribute__((constructor)) static void preload_start(int argc, char **argv, ch
 	pl_options_read(env);
 	dump_state_adopt();
 	pl_action_install();
+	if (pl_options_held(env))
+		pl_mask_unblock();
 	pl_fatal_install_all();
 	const int fd = dump_state.sandboxed ? -1 : dump_state_new_page();
 	if (fd >= 0)
