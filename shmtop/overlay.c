@@ -102,18 +102,6 @@ static void add_explanation(struct page *p, const struct finding *f)
 
 /* ---- the question before a dump ----------------------------------------------------------- */
 
-static bool has_ended(const struct top_row *r)
-{
-	return r->status == TOP_DEAD || r->status == TOP_GONE;
-}
-
-bool overlay_may_dump(const struct ui *ui)
-{
-	const struct top_row *r = ui->view.chosen;
-
-	return r && r->pid > 0 && !has_ended(r) && !ui->session->is_replay && !ui->read_only;
-}
-
 /* "9 threads: 8 blocked ones are only read, 1 running one is interrupted ..." */
 static void add_what_it_does(struct page *p, const struct state_process *process)
 {
@@ -141,7 +129,7 @@ static void add_what_it_does(struct page *p, const struct state_process *process
 
 static const char *why_no_dump(const struct ui *ui)
 {
-	if (has_ended(ui->view.chosen))
+	if (top_has_ended(ui->view.chosen))
 		return "It has ended: there is nothing left to dump. What it last did stands in its feed.";
 	if (ui->session->is_replay)
 		return "This is a replay: what is shown here is past. A dump is of a process that lives.";
@@ -152,7 +140,7 @@ static const char *why_no_dump(const struct ui *ui)
 static void add_dump(struct page *p, const struct ui *ui)
 {
 	const struct top_row *r = ui->view.chosen;
-	const bool may = overlay_may_dump(ui);
+	const bool may = ui_may_dump(ui);
 	char text[300];
 
 	snprintf(text, sizeof(text), "DUMP %s (%d)%s", r->name, r->pid, may ? "?   y/N" : "");
@@ -160,7 +148,7 @@ static void add_dump(struct page *p, const struct ui *ui)
 	p->rows = 2;
 	if (!may) {
 		add(p, 1, STYLE_PLAIN, why_no_dump(ui));
-		if (has_ended(r) || ui->session->is_replay)
+		if (top_has_ended(r) || ui->session->is_replay)
 			return;
 	} else {
 		add_what_it_does(p, r->process);

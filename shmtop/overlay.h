@@ -13,10 +13,6 @@ enum { OVERLAY_LINES = 200 }; /* the longest text there is */
  * Safety: one-owner. */
 void overlay_draw(struct ui *ui, struct canvas *c, int rows);
 
-/* overlay_may_dump - whether the selected process can be dumped from here: it lives, this is no
- * replay, and nothing forbids it. Safety: one-owner. */
-bool overlay_may_dump(const struct ui *ui);
-
 /* overlay_waits.c: a page about one process, line by line. Safety: one-owner. */
 void overlay_waits(const struct state *st, const struct state_process *p,
 		   void (*line)(void *arg, int col, enum style style, const char *text), void *arg);

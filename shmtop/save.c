@@ -92,6 +92,8 @@ int save_create(const char *name, char *path, size_t room)
 void save_screen(struct ui *ui)
 {
 	char path[PATH_MAX + 64];
+
+	ui->wants_write = false;
 	const int fd = save_create("shmtop", path, sizeof(path));
 	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!out) {

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shmtop/save.h"
+
 static int show(struct ui *ui, FILE *out)
 {
 	struct canvas c;
@@ -43,6 +45,8 @@ static int press(struct ui *ui, const char **keys, struct err *err)
 	if (key < 0)
 		return err_set(err, -EINVAL, "--script: no such key before \"%s\"", *keys);
 	ui_key(ui, key);
+	if (ui->wants_write)
+		save_screen(ui);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "shmtop/conf.h"
 #include "shmtop/dumping.h"
 #include "shmtop/options.h"
+#include "shmtop/save.h"
 #include "shmtop/screen.h"
 #include "shmtop/script.h"
 #include "shmtop/target.h"
@@ -267,6 +268,8 @@ static void read_keys(struct ui *ui, struct dumping *dumping)
 			screen_mouse(ui->mouse);
 		if (ui->wants_save)
 			save_look(ui);
+		if (ui->wants_write)
+			save_screen(ui);
 		if (ui->wants_dump)
 			dumping_start(dumping, ui);
 	}

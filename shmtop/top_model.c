@@ -631,6 +631,11 @@ size_t top_find_where(const struct top *top, const struct finding_where *where)
 	return by_pid;
 }
 
+bool top_has_ended(const struct top_row *row)
+{
+	return row->status == TOP_DEAD || row->status == TOP_GONE;
+}
+
 bool top_is_ill(const struct top_row *row)
 {
 	return row->worst != SEVERITIES || row->status == TOP_ASLEEP || row->status == TOP_STALL ||

@@ -129,6 +129,9 @@ size_t top_find_where(const struct top *top, const struct finding_where *where);
 /* top_is_ill - a row that "hide healthy" leaves on the screen. Safety: MT-safe. */
 bool top_is_ill(const struct top_row *row);
 
+/* top_has_ended - its process is no more. Safety: MT-safe. */
+bool top_has_ended(const struct top_row *row);
+
 /* top_status_word - "run", "ASLEEP", ... Safety: MT-safe. */
 const char *top_status_word(enum top_status status);
 

@@ -1,6 +1,7 @@
 #include "shmtop/ui.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +9,6 @@
 
 #include "lib/base/grow.h"
 #include "shmtop/columns.h"
-#include "shmtop/overlay.h"
-#include "shmtop/save.h"
 #include "shmtop/top_slots.h"
 
 enum { LEAP = 60 };
@@ -26,6 +25,13 @@ void ui_say(struct ui *ui, const char *fmt, ...)
 bool ui_is_utf8(const struct ui *ui)
 {
 	return ui->can_utf8 && !ui->ascii;
+}
+
+bool ui_may_dump(const struct ui *ui)
+{
+	const struct top_row *r = ui->view.chosen;
+
+	return r && r->pid > 0 && !top_has_ended(r) && !ui->session->is_replay && !ui->read_only;
 }
 
 void ui_init(struct ui *ui, struct session *session, int rows, int cols)
@@ -665,7 +671,7 @@ static void act(struct ui *ui, enum action action, int arg)
 		open_overlay(ui, OVERLAY_DUMP);
 		break;
 	case ACT_WRITE:
-		save_screen(ui);
+		ui->wants_write = true;
 		break;
 	case ACT_ASCII:
 		toggle_ascii(ui);
@@ -720,7 +726,7 @@ static void overlay_key(struct ui *ui, int key)
 		return;
 	}
 	if (ui->overlay == OVERLAY_DUMP) { /* no is the default: any other key */
-		if ((key == 'y' || key == 'Y') && overlay_may_dump(ui))
+		if ((key == 'y' || key == 'Y') && ui_may_dump(ui))
 			ui->wants_dump = ui->view.chosen->pid;
 		ui->overlay = OVERLAY_NONE;
 		return;
@@ -752,7 +758,7 @@ static void overlay_key(struct ui *ui, int key)
 		ui->overlay_first = 0;
 		break;
 	case ACT_LAST:
-		ui->overlay_first = OVERLAY_LINES;
+		ui->overlay_first = INT_MAX / 2; /* as far as there is: overlay_draw() knows */
 		break;
 	default:
 		ui->overlay = OVERLAY_NONE;

@@ -53,6 +53,7 @@ struct ui {
 	bool mouse;
 	bool read_only;
 	bool wants_save;                /* W in the help screen */
+	bool wants_write;               /* w */
 	int32_t wants_dump;             /* y to the question of d: this process; 0 none */
 	bool is_over;                   /* q */
 };
@@ -74,6 +75,10 @@ int ui_set_filter(struct ui *ui, const char *text, struct err *err);
 
 /* ui_draw - everything, on a canvas of ui->rows by ui->cols. */
 void ui_draw(struct ui *ui, struct canvas *c);
+
+/* ui_may_dump - whether the selected process can be dumped from here: it lives, this is no replay,
+ * and nothing forbids it. */
+bool ui_may_dump(const struct ui *ui);
 
 /* ui_is_utf8 - whether to draw beyond ASCII. */
 bool ui_is_utf8(const struct ui *ui);

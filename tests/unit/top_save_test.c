@@ -5,6 +5,14 @@
 
 #include "tests/top_build.h"
 
+static void press_w(struct top_test *t)
+{
+	top_test_keys(t, "w");
+	T_OK(t->ui.wants_write);
+	save_screen(&t->ui);
+	T_OK(!t->ui.wants_write);
+}
+
 TEST(a_saved_screen_is_followed_by_the_evidence_of_every_finding)
 {
 	struct top_test *t = top_test_trouble(24, 80);
@@ -49,10 +57,10 @@ TEST(it_lies_here_under_a_name_of_its_own_and_the_path_is_told)
 	snprintf(dir, sizeof(dir), "%s/save.XXXXXX", base ? base : "/tmp");
 	T_OK(mkdtemp(dir) != NULL);
 	T_EQ(chdir(dir), 0);
-	top_test_keys(t, "w");
+	press_w(t);
 	T_HAS(t->ui.message, "written: /");
 	T_HAS(t->ui.message, "/shmtop-20");
-	top_test_keys(t, "w");
+	press_w(t);
 	T_EQ(files_in(dir, last, sizeof(last)), 2);
 	T_EQ(chdir("/"), 0);
 	T_EQ(rmdir(dir), 0);
@@ -65,7 +73,7 @@ TEST(where_nothing_can_be_written_the_home_directory_has_to_do)
 
 	T_EQ(chdir("/proc/self"), 0);
 	setenv("HOME", "/nonexistent", 1);
-	top_test_keys(t, "w");
+	press_w(t);
 	T_HAS(t->ui.message, "cannot write here, nor in the home directory: ");
 	top_test_end(t);
 }
