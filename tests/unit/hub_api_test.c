@@ -656,14 +656,19 @@ TEST(thirty_two_idle_peers_and_their_host_use_no_cpu_time_at_all)
 		T_EQ(shmhub_call(hub, i, LIVE_ECHO, "x", 1, 20000, NULL), 0);
 	}
 	hub_live_until(all_sleep, hub, "everybody sleeps and nothing ticks");
-	const uint64_t before = cpu_of_all(hub);
+	uint64_t least = UINT64_MAX;
 
-	poll(NULL, 0, 2000); /* the span over which nothing may happen */
-	const uint64_t used = cpu_of_all(hub) - before;
+	/* the best of several: what the kernel does on their account is not theirs */
+	for (int i = 0; i < 4 && least; i++) {
+		const uint64_t before = cpu_of_all(hub);
 
-	printf("    CPU time of 32 idle peers and their host in 2 s: %llu us\n",
-	       (unsigned long long)used / 1000);
-	/* in spirit 0; a millisecond of 68 seconds of possible time is for the kernel's own doings */
-	T_OK(used < 1000000);
+		poll(NULL, 0, 1000); /* the span over which nothing may happen */
+		const uint64_t used = cpu_of_all(hub) - before;
+
+		least = used < least ? used : least;
+	}
+	printf("    CPU time of 32 idle peers and their host in 1 s: %llu us\n",
+	       (unsigned long long)least / 1000);
+	T_OK(least < 100000);
 	hub_live_destroy(hub);
 }
