@@ -150,7 +150,10 @@ int main(int argc, char **argv)
 	if (pid[0] == 0)
 		host(argv[1], stuck_pipe[0], &stuck_pipe[1], ready[1]);
 	close(ready[1]);
-	if (pid[0] < 0 || read(ready[0], pid + 1, 2 * sizeof(pid_t)) != 2 * sizeof(pid_t)) {
+	if (pid[0] < 0)
+		return 1;
+	/* only ever a process of ours: 0 and -1 would mean many */
+	if (read(ready[0], pid + 1, 2 * sizeof(pid_t)) != 2 * sizeof(pid_t) || pid[1] <= 1 || pid[2] <= 1) {
 		kill(pid[0], SIGKILL);
 		return 1;
 	}
