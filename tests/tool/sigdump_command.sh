@@ -120,6 +120,10 @@ mkfifo "$TMPDIR/in" "$TMPDIR/out"
 "$FIXTURE/waits" 20 1 <"$TMPDIR/in" >"$TMPDIR/out" & pid=$!
 exec {to}>"$TMPDIR/in" {from}<"$TMPDIR/out"
 await_ready
+for _ in {1..1000}; do # all but the one that computes
+	[ "$(cat /proc/"$pid"/task/*/stat | grep -c ') S ')" = 21 ] && break
+	sleep 0.01
+done
 "$SIGDUMP" dump -f ndjson -p "$pid" >"$TMPDIR/outside" 2>"$TMPDIR/note" || fail "without the library"
 ok grep -q "note: pid $pid (waits): the library is not loaded, SIGUSR1 would kill it; not sent, looked at from outside" "$TMPDIR/note"
 equal "$(count_records 'select(.t=="thread" and .captured=="peek")' "$TMPDIR/outside")" 21 "by peek"
