@@ -1,9 +1,12 @@
 #include "sigdump/living.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "lib/proc/proc_ends.h"
 #include "lib/proc/proc_fd.h"
 #include "lib/proc/proc_net.h"
+#include "lib/proc/proc_sock.h"
 #include "lib/proc/proc_stat.h"
 #include "lib/proc/proc_wait.h"
 #include "lib/state/lock.h"
@@ -19,6 +22,44 @@ static bool is_still(const struct state_thread *t, const struct proc_wait *now)
 	       then.child == now->child;
 }
 
+/* Who has the other end of a pipe or of a unix socket: among the relatives, as pipes go. */
+static bool find_end(pid_t pid, const struct proc_wait *now, bool is_pipe, struct proc_end *end)
+{
+	struct proc_sock_info info;
+	struct proc_sock sock;
+
+	if (is_pipe)
+		return proc_ends_pipe(pid, now->inode, now->kind == PROC_WAIT_READ, end) == 0;
+	if (proc_sock_open(&sock, NULL))
+		return false;
+	const bool has_peer = proc_sock_find(&sock, now->inode, &info, NULL) == 0 && info.peer;
+
+	proc_sock_close(&sock);
+	return has_peer && proc_ends_socket(pid, info.peer, end) == 0;
+}
+
+/* "pipe:[1234] (other end: make, pid 12)"; as it was where nobody is found. */
+static void tell_end(pid_t pid, struct proc_wait *now)
+{
+	const bool is_pipe = strncmp(now->object, "pipe:[", 6) == 0;
+	struct proc_end end;
+	char more[32] = "", text[128];
+
+	if ((now->kind != PROC_WAIT_READ && now->kind != PROC_WAIT_WRITE) ||
+	    (!is_pipe && strncmp(now->object, "socket:[", 8) != 0) ||
+	    !find_end(pid, now, is_pipe, &end) || (!end.pid && !end.self))
+		return;
+	if (end.others)
+		snprintf(more, sizeof(more), " and %u more", end.others);
+	if (end.pid)
+		snprintf(text, sizeof(text), " (other end: %s, pid %d%s)", end.name, (int)end.pid, more);
+	else
+		snprintf(text, sizeof(text), " (other end: only this process itself)");
+	const size_t n = strlen(now->object);
+
+	snprintf(now->object + n, sizeof(now->object) - n, "%s", text);
+}
+
 static int look_at_thread(struct state *st, const struct state_process *p, struct state_thread *t)
 {
 	struct proc_wait now;
@@ -30,6 +71,7 @@ static int look_at_thread(struct state *st, const struct state_process *p, struc
 		return 0;
 	if (strncmp(now.object, "socket:[", 8) == 0)
 		proc_net_tcp(p->pid, now.inode, now.object, sizeof(now.object), NULL);
+	tell_end(p->pid, &now);
 	wait_set(st, t, &now);
 	if (now.kind != PROC_WAIT_FLOCK || t->lock)
 		return 0;
