@@ -617,3 +617,49 @@ TEST(a_fork_while_a_doorbell_is_being_made_does_not_keep_the_hosts_end)
 	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, NULL, 0, 10000, NULL), 0);
 	hub_live_destroy(hub);
 }
+
+/* ---- where both ends may run -------------------------------------------------------------------- */
+
+static void pin(unsigned cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	T_EQ(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
+static int pinned_echo(const struct shmhub_peer_config *config, void *cpu)
+{
+	pin((unsigned)(uintptr_t)cpu);
+	return hub_live_echo(config, NULL);
+}
+
+static bool spins(void *hub)
+{
+	return hub_get32(&((struct shmhub *)hub)->spin_ns) > 0;
+}
+
+TEST(a_host_on_one_processor_spins_for_a_peer_on_another_and_not_for_one_on_its_own)
+{
+	cpu_set_t all;
+	unsigned cpu[2], n = 0;
+
+	T_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+	for (unsigned i = 0; i < CPU_SETSIZE && n < 2; i++)
+		if (CPU_ISSET(i, &all))
+			cpu[n++] = i;
+	if (n < 2)
+		t_skip("one processor only");
+	pin(cpu[0]);
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned own = hub_live_spawn(hub, "own", pinned_echo, (void *)(uintptr_t)cpu[0]);
+
+	T_EQ(shmhub_call(hub, own, LIVE_ECHO, "x", 1, 10000, NULL), 0);
+	hub_live_until_state(hub, own, SHMHUB_PEER_LIVE, 1);
+	T_OK(!spins(hub));
+	hub_live_spawn(hub, "other", pinned_echo, (void *)(uintptr_t)cpu[1]);
+	hub_live_until(spins, hub, "the host spins");
+	hub_live_destroy(hub);
+	sched_setaffinity(0, sizeof(all), &all);
+}
