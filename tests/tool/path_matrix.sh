@@ -3,6 +3,7 @@
 # with MATRIX_SEEDS=N all of them with so many seeds. MATRIX_SILENCE=S: health in all its states
 # has no finding for S seconds each. MATRIX_PAIRS=1: any two of the twelve commonest at once.
 # time limit: 3600
+# tries again by itself
 set -u
 [ -z "${SAN:-}" ] || { echo "skipped: the plain build is what it is about"; exit 77; }
 status=0
