@@ -10,6 +10,7 @@
 #include "sigdump/preload/as/dump_signal.h"
 #include "sigdump/preload/as/dump_state.h"
 
+enum { POLL_NS = 100000 }; /* how long the dumper looks for an answer before it sleeps */
 enum phase { IDLE = 0, ARMED, COPYING, COPIED };
 
 static uint32_t last_ticket; /* the dumper's; 30 bits, never 0 */
@@ -67,6 +68,8 @@ struct dump_shot *dump_running_ask(int proc_fd, pid_t tid, const char **reason,
 	const uint32_t ticket = next_ticket(shot);
 	shot->tid = tid;
 	shot->given_up = false;
+	/* relaxed: a handler that sees it wakes nobody, or one too many */
+	atomic_store_explicit(&shot->sleeps, 0, memory_order_relaxed);
 	/* relaxed: the signal below is sent after it */
 	atomic_store_explicit(&shot->state, word(ticket, ARMED), memory_order_relaxed);
 	if (dump_signal_poke(tid, (int)ticket) == 0)
@@ -88,8 +91,19 @@ static void give_up(struct dump_shot *shot, uint32_t now)
 		shot->given_up = true;
 }
 
+/* Announces that the dumper sleeps on the state `now`; whether it may: nothing has come meanwhile. */
+static bool may_sleep(struct dump_shot *shot, uint32_t now)
+{
+	/* seq_cst R2: said before the look */
+	atomic_store_explicit(&shot->sleeps, 1, memory_order_seq_cst);
+	/* seq_cst R2: what is answered from now on sees that somebody sleeps */
+	return atomic_load_explicit(&shot->state, memory_order_seq_cst) == now;
+}
+
 bool dump_running_take(struct dump_shot *shot, uint64_t until_ns)
 {
+	const uint64_t poll_until = as_sys_clock_ns(CLOCK_MONOTONIC) + POLL_NS;
+
 	for (;;) {
 		/* acquire R1: the copy is whole */
 		const uint32_t now = atomic_load_explicit(&shot->state, memory_order_acquire);
@@ -100,6 +114,8 @@ bool dump_running_take(struct dump_shot *shot, uint64_t until_ns)
 			give_up(shot, now);
 			return false;
 		}
+		if (clock < poll_until || !may_sleep(shot, now))
+			continue;
 		const uint64_t left = until_ns - clock;
 		const struct timespec span = { (time_t)(left / 1000000000u),
 					       (long)(left % 1000000000u) };
@@ -132,7 +148,9 @@ void dump_running_answer(uint32_t ticket, const void *context)
 	_Static_assert(sizeof(shot->greg) == sizeof(uc->uc_mcontext.gregs), "x86_64 has 23");
 	memcpy(shot->greg, uc->uc_mcontext.gregs, sizeof(shot->greg));
 	copy_stack(shot, (uint64_t)uc->uc_mcontext.gregs[REG_RSP]);
-	/* release R1: the copy is whole */
-	atomic_store_explicit(&shot->state, word(ticket, COPIED), memory_order_release);
-	as_sys_futex(&shot->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	/* release R1: the copy is whole; seq_cst R2: answered before the look */
+	atomic_store_explicit(&shot->state, word(ticket, COPIED), memory_order_seq_cst);
+	/* seq_cst R2: who looks at the state after this has not begun to sleep */
+	if (atomic_load_explicit(&shot->sleeps, memory_order_seq_cst))
+		as_sys_futex(&shot->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
