@@ -120,13 +120,13 @@ static void find_pids(const struct state *st, int32_t *pid)
 /* ---- locks ------------------------------------------------------------------------------- */
 
 /* "index_lock"; "table+0x28" for what lies inside a larger variable. */
-static int name_lock(struct naming *w, const struct state_process *p, struct state_lock *lock)
+static int name_lock(struct naming *w, int32_t pid, struct state_lock *lock)
 {
 	const struct sym_want want = {
 		.path = lock->path,
 		.build_id = lock->build_id,
 		.source = "the dump",
-		.pid = running_pid(p),
+		.pid = pid,
 	};
 	const uint64_t offset = lock->offset - (lock->word - lock->addr);
 	struct sym_data found;
@@ -146,10 +146,12 @@ static int name_locks(struct naming *w)
 		return -ENOMEM;
 	for (size_t i = 0; i < w->st->processes; i++) {
 		const struct state_process *p = &w->st->process[i];
+		/* once for all: the kernel adds up the times of all threads each time it is asked */
+		const int32_t pid = running_pid(p);
 
 		for (size_t k = 0; k < p->threads; k++)
 			if (p->thread[k].lock && p->thread[k].lock->path &&
-			    name_lock(w, p, p->thread[k].lock))
+			    name_lock(w, pid, p->thread[k].lock))
 				return -ENOMEM;
 	}
 	return lock_resolve(w->st);
