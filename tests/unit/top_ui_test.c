@@ -274,9 +274,9 @@ TEST(who_waits_for_whom_is_a_page)
 	      " For nobody in particular, or nobody that is known\n"
 	      "   tid 4144 \"late\" waits for semaphore 0x4000 (jobs)\n");
 	/* both of the circle are marked, those behind are not */
-	T_HAS(top_test_screen(t, "q="), "!! -      1 blocked         -  mutex a");
-	T_HAS(top_test_screen(t, ""), "!! -      1 blocked         -  mutex b");
-	T_OK(!strstr(top_test_screen(t, ""), "!! -      1 blocked         -  mutex c"));
+	T_HAS(top_test_screen(t, "q="), "!! -      1 blocked        -  mutex a");
+	T_HAS(top_test_screen(t, ""), "!! -      1 blocked        -  mutex b");
+	T_OK(!strstr(top_test_screen(t, ""), "!! -      1 blocked        -  mutex c"));
 	top_test_end(t);
 }
 
