@@ -7,6 +7,8 @@
 #include "tests/sut/sut_faults.h"
 #include "tests/sut/sut_host.h"
 
+enum { TRIES = 200, SETTLES_MS = 50 };
+
 /* Where a fault writes: an offset in the file, and a 64- or 32-bit value. */
 struct scribble {
 	uint64_t offset, value;
@@ -60,7 +62,16 @@ int inject_corrupt(struct sut_host *host, const struct sut_fault_spec *spec, str
 	const struct scribble s = scribble(&host->look, spec->peer, sut_fault_arg(spec, "what"));
 	CLOSES int fd = open(host->config->hub, O_RDWR | O_CLOEXEC);
 
-	if (fd < 0 || pwrite(fd, &s.value, s.bytes, (off_t)s.offset) != (ssize_t)s.bytes)
-		return err_set(err, -errno, "%s: cannot write (%m)", host->config->hub);
-	return 0;
+	/* whom the word belongs to may just be writing it: then it is whole again */
+	for (unsigned i = 0; i < TRIES; i++) {
+		uint64_t is = 0;
+
+		if (fd < 0 || pwrite(fd, &s.value, s.bytes, (off_t)s.offset) != (ssize_t)s.bytes)
+			return err_set(err, -errno, "%s: cannot write (%m)", host->config->hub);
+		if (sut_pause(host, SETTLES_MS))
+			return err_set(err, -ECANCELED, "told to stop");
+		if (pread(fd, &is, s.bytes, (off_t)s.offset) == (ssize_t)s.bytes && is == s.value)
+			return 0;
+	}
+	return err_set(err, -ETIMEDOUT, "%s: what was scribbled does not stay", host->config->hub);
 }
