@@ -90,7 +90,7 @@ def faults(peer=3):
         "disk-full": fault("slots-exhausted", {"class": 16 << 20}, ["no space on its filesystem"],
                            {"no_space": SOME}, spec=at("disk-full")),
         "deadlock": fault("deadlock", {}, ["index_lock", "cache_lock"], spec="deadlock", dwell=0, file=False),
-        "slow-peer": fault("ring-full", recv, ["is full for"], {"full_waits": SOME, "used_cells": SOME},
+        "slow-peer": fault("ring-full", recv, ["full for"], {"full_waits": SOME, "used_cells": SOME},
                            spec=at("slow-peer")),
         "killed-peer": fault("slots-leaked", {**there, "class": 256 << 10}, ["which died"],
                              {"slots": 8, "held": 4, "in_flight": 4, "bytes": 2 << 20}, dwell=3,

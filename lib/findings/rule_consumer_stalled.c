@@ -118,7 +118,8 @@ static void look_at_end(const struct scene_end *end, struct candidates *out)
 	struct candidate *c = candidate_of_end(out, end, &end->consumer);
 
 	c->since_us = waiting ? end->still_us : end->beat.since_us;
-	c->dwell_us = waiting ? 0 : HANDLER_DWELL_US;
+	/* a beat does not tell a handler that runs or blocks from one that gets no CPU */
+	c->dwell_us = waiting && end->doing_seen ? 0 : HANDLER_DWELL_US;
 	c->fingerprint = end->ring->tail ^ (is_in_handler(end) ? end->beat.since_us : 0);
 	candidate_stuck_end(c, end);
 	if (end->dir == HUB_RECV) {
@@ -149,7 +150,8 @@ const struct rule rule_consumer_stalled = {
 	.detection =
 		"Messages wait, none was taken for the dwell time in two looks, and the consumer's "
 		"thread runs, or is blocked outside its loop's own wait; from a hub file: its beat "
-		"says \"in handler M since T\". A call that is in work for 5 s with its caller "
+		"says \"in handler M since T\", for 5 s, because a file does not tell a stuck "
+		"handler from one that gets no CPU. A call that is in work for 5 s with its caller "
 		"waiting counts as well.",
 	.causes =
 		"An endless loop on unexpected input; a blocking read, lock, connect or flock "

@@ -12,6 +12,6 @@ if [ -n "${MATRIX_SEEDS:-}" ]; then
 else
 	scripts/matrix --faults quick || status=1
 fi
-[ -z "${MATRIX_SILENCE:-}" ] || scripts/matrix --silence "$MATRIX_SILENCE" || status=1
+[ -z "${MATRIX_SILENCE:-}" ] || scripts/matrix --jobs 1 --silence "$MATRIX_SILENCE" || status=1
 [ -z "${MATRIX_PAIRS:-}" ] || scripts/matrix --pairs || status=1
 exit $status

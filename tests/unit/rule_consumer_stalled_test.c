@@ -78,11 +78,26 @@ TEST(a_poll_inside_a_handler_is_no_sleep_of_the_loop)
 	judge_destroy(judge);
 }
 
+static void spinning_for_long(struct state *st, struct state_hub *hub, struct state_peer *p,
+			      double at)
+{
+	spinning(st, hub, p, at + 2);
+}
+
 TEST(a_file_tells_it_by_the_beat)
 {
-	struct judge *judge = rule_file(spinning);
+	struct judge *judge = rule_file(spinning_for_long);
 
 	T_HAS(rule_only(judge, "consumer-stalled")->sentence, "busy in its handler of method 5");
+	judge_destroy(judge);
+}
+
+TEST(a_file_does_not_take_a_handler_without_a_cpu_for_a_stuck_one)
+{
+	struct judge *judge = rule_file(spinning); /* for 4 s */
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	T_OK(build_find(judge, "consumer-stalled", FINDING_SUSPECTED));
 	judge_destroy(judge);
 }
 
