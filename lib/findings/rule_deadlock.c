@@ -16,6 +16,7 @@
 enum {
 	TOLD = 4, /* waits that the sentence has; the evidence has all */
 	SHORT_US = SECOND_US / 10,
+	ITSELF_US = 2 * SECOND_US,
 };
 
 static const struct waits_node *next_of(const struct waits *w, const struct waits_node *node)
@@ -171,7 +172,11 @@ static void report(struct candidates *out, const struct scene *scene, int circle
 		candidate_edge(out, c, scene, at, home ? home : &none);
 		at = next_of(w, at);
 	} while (at != first);
-	c->proof = waits_is_proven(w, circle) ? PROOF_AT_ONCE : PROOF_NONE;
+	/* who had the lock a moment ago and waits for it again looks the same: its owner may have
+	 * been read for another thread, before */
+	const bool is_settled = n > 1 || scene_age(c->now_us, c->since_us) >= ITSELF_US;
+
+	c->proof = waits_is_proven(w, circle) && is_settled ? PROOF_AT_ONCE : PROOF_NONE;
 	c->asks_again = true;
 	candidate_stuck_threads(out, c, scene, first);
 	describe(out, scene, c, first, n);

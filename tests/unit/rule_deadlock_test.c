@@ -69,6 +69,22 @@ TEST(a_thread_that_locks_what_it_has_waits_for_itself)
 	judge_destroy(judge);
 }
 
+static void alone_for_a_moment(struct state *st, struct state_hub *hub, struct state_peer *p,
+			       double at)
+{
+	(void)hub, (void)p, (void)at;
+	build_thread(st, host(st), FLUSH, "flush")->stack = build_stack(st, flush_frames);
+	build_sleep(st, host(st), FLUSH, STATE_LOCK_MUTEX, INDEX, "index_lock", FLUSH, 0.1);
+}
+
+TEST(a_thread_that_just_had_what_it_waits_for_is_only_suspected)
+{
+	struct judge *judge = build_judge(rule_state(0, alone_for_a_moment), NULL);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	judge_destroy(judge);
+}
+
 static void joined(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
 {
 	circle(st, hub, p, at);
