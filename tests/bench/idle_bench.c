@@ -41,7 +41,8 @@ static void within(const char *name, const char *unit, double ours, double limit
 {
 	const double at_least = limit / 1000;
 
-	row[rows++] = (struct bench_row){ .name = name, .unit = unit, .peer = "limit", .ours = ours,
+	row[rows++] = (struct bench_row){ .name = name, .unit = unit, .peer = "limit",
+					  .ours = n && ours < at_least ? at_least : ours,
 					  .theirs = limit, .target = limit > 0 ? 1 : 0,
 					  .ratio = limit > 0 ? limit / (ours > at_least ? ours : at_least) : 0,
 					  .gated = n > 0, .rounds = n, .note = note };
