@@ -3,13 +3,15 @@
  * although messages wait; or a call is in its handler for long and nothing comes out.
  *
  * Healthy look-alikes: a slow consumer that moves (the ring's last take is recent: still_us);
- * a consumer that was just woken, or is starved on a busy machine (both move within the dwell);
+ * a consumer that was just woken, or is starved on a busy machine (both move within the dwell,
+ * which is longer for one that runs, since it may be the latter);
  * a long handler with nobody waiting (beat-late, and only much later).
  */
 #include "lib/findings/candidate_priv.h"
 #include "lib/findings/rules_priv.h"
 
-/* Handlers may take a while; messages behind one may not. */
+/* Handlers may take a while, and on a busy machine one that runs may get no CPU; a thread that
+ * blocks has no such excuse. */
 enum { HANDLER_DWELL_US = 5 * SECOND_US };
 
 /* A peer has one thread for its loop and its handlers; the host's handlers have their own. */
@@ -118,8 +120,8 @@ static void look_at_end(const struct scene_end *end, struct candidates *out)
 	struct candidate *c = candidate_of_end(out, end, &end->consumer);
 
 	c->since_us = waiting ? end->still_us : end->beat.since_us;
-	/* a beat does not tell a handler that runs or blocks from one that gets no CPU */
-	c->dwell_us = waiting && end->doing_seen ? 0 : HANDLER_DWELL_US;
+	/* neither "runs" nor a beat tells a handler without end from one that gets no CPU */
+	c->dwell_us = waiting && end->doing_seen && end->doing != DOING_RUNNING ? 0 : HANDLER_DWELL_US;
 	c->fingerprint = end->ring->tail ^ (is_in_handler(end) ? end->beat.since_us : 0);
 	candidate_stuck_end(c, end);
 	if (end->dir == HUB_RECV) {
@@ -149,10 +151,10 @@ const struct rule rule_consumer_stalled = {
 		"does not come round to the ring.",
 	.detection =
 		"Messages wait, none was taken for the dwell time in two looks, and the consumer's "
-		"thread runs, or is blocked outside its loop's own wait; from a hub file: its beat "
-		"says \"in handler M since T\", for 5 s, because a file does not tell a stuck "
-		"handler from one that gets no CPU. A call that is in work for 5 s with its caller "
-		"waiting counts as well.",
+		"thread is blocked outside its loop's own wait, or has been running for 5 s; from a "
+		"hub file: its beat says \"in handler M since T\", for 5 s. Five, because on a busy "
+		"machine a handler that gets no CPU looks like one without end. A call that is in "
+		"work for 5 s with its caller waiting counts as well.",
 	.causes =
 		"An endless loop on unexpected input; a blocking read, lock, connect or flock "
 		"inside a handler; a handler that waits for somebody who waits for it.",

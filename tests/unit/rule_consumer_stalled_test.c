@@ -5,7 +5,7 @@ static void spinning(struct state *st, struct state_hub *hub, struct state_peer 
 	const char *const frames[] = { "parse_all", "on_page", "main", NULL };
 
 	(void)hub;
-	build_spinning(st, p, 4 + at);
+	build_spinning(st, p, 5 + at);
 	build_loop(st, p)->stack = build_stack(st, frames);
 	state_join(st);
 }
@@ -19,9 +19,24 @@ TEST(a_handler_that_runs_for_ever_is_found_with_its_stack)
 	T_EQ(f->where.tid, 4003);
 	T_STR(f->where.site, "on_page main.c:10");
 	T_HAS(f->sentence,
-	      "search (peer 3, pid 4003) stalls: running in its handler of method 5 for 4.9 s "
+	      "search (peer 3, pid 4003) stalls: running in its handler of method 5 for 5.9 s "
 	      "with 3 messages waiting");
 	T_HAS(f->evidence_text, "tid 4003 running (stack S1)");
+	judge_destroy(judge);
+}
+
+static void starved(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	(void)hub;
+	build_spinning(st, p, 3 + at);
+}
+
+TEST(a_handler_that_may_only_get_no_cpu_is_given_five_seconds)
+{
+	struct judge *judge = rule_looks(starved, 1);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	T_OK(build_find(judge, "consumer-stalled", FINDING_SUSPECTED));
 	judge_destroy(judge);
 }
 
@@ -81,7 +96,7 @@ TEST(a_poll_inside_a_handler_is_no_sleep_of_the_loop)
 static void spinning_for_long(struct state *st, struct state_hub *hub, struct state_peer *p,
 			      double at)
 {
-	spinning(st, hub, p, at + 2);
+	spinning(st, hub, p, at + 1);
 }
 
 TEST(a_file_tells_it_by_the_beat)
@@ -94,7 +109,7 @@ TEST(a_file_tells_it_by_the_beat)
 
 TEST(a_file_does_not_take_a_handler_without_a_cpu_for_a_stuck_one)
 {
-	struct judge *judge = rule_file(spinning); /* for 4 s */
+	struct judge *judge = rule_file(starved);
 
 	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
 	T_OK(build_find(judge, "consumer-stalled", FINDING_SUSPECTED));
