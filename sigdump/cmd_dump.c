@@ -194,11 +194,15 @@ static void add_and_ask(struct asking *a, pid_t pid)
 			fail(a, &err, CMD_NO_TARGET);
 		return;
 	}
-	if (!shall_ask(t))
+	if (!shall_ask(t)) {
+		t->outside = true;
 		return;
-	/* a dumper that has ended, or was left behind in a fork, answers nobody: looked at from outside */
+	}
 	const int code = target_ask(t, a->family, &err);
-	if (code && code != -ENOENT && code != -ESTALE)
+
+	/* a dumper that has ended, or was left behind in a fork, answers nobody */
+	t->outside = code == -ENOENT || code == -ESTALE;
+	if (code && !t->outside)
 		fail(a, &err, CMD_NO_TARGET);
 }
 
@@ -290,7 +294,7 @@ static void ask_all(struct asking *a)
 		add_and_ask(a, a->o->pid[i]);
 	/* while the dumpers work */
 	for (size_t i = 0; i < a->all.n; i++)
-		if (!a->all.list[i].asked && !shall_ask(&a->all.list[i]))
+		if (a->all.list[i].outside)
 			look_from_outside(a, &a->all.list[i]);
 	/* grows while answers come in */
 	for (size_t i = 0; i < a->all.n; i++)

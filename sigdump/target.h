@@ -26,6 +26,7 @@ struct target {
 	struct as_control_link link;
 	bool is_open;                   /* link can be used */
 	bool asked;                     /* by us, with `ticket` */
+	bool outside;                   /* nobody in it can be asked: to be looked at from here */
 	bool told;                      /* by its parent's dumper */
 	bool child;                     /* not asked for by name: its parent's dumper listed it */
 	uint32_t ticket;
