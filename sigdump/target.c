@@ -82,7 +82,8 @@ bool target_has_stacks(const struct target *t, struct err *err)
 {
 	enum { KERNEL_THREAD = 0x00200000 }; /* PF_KTHREAD */
 
-	if (t->stat.state == 'Z' || t->stat.state == 'X') {
+	/* the first thread of a program may end before the others: that is no end of the program */
+	if ((t->stat.state == 'Z' && t->stat.threads < 2) || t->stat.state == 'X') {
 		err_set(err, -ESRCH, "pid %d (%s): has ended (a zombie), its parent has not waited for it",
 			(int)t->pid, t->name);
 		err_next(err, "what the parent does: sigdump dump -p %d", (int)t->stat.ppid);

@@ -12,6 +12,24 @@ const char *as_captured_name(enum as_captured captured)
 	return captured <= AS_CAPTURED_PROC ? name[captured] : "?";
 }
 
+static int init_memory(struct as_peek *p, pid_t tid)
+{
+	return as_mem_init(&p->unwinder.mem, tid, p->proc_fd, p->window, AS_PEEK_WINDOW, p->pages,
+			   p->page_addr, AS_PEEK_PAGES);
+}
+
+static int init_memory_by_others(struct as_peek *p)
+{
+	pid_t tid[16];
+	size_t n = 0;
+	int err = as_proc_tids(p->proc_fd, tid, sizeof(tid) / sizeof(tid[0]), &n);
+
+	err = err < 0 ? err : -ESRCH;
+	for (size_t i = 0; i < n && err == -ESRCH; i++)
+		err = init_memory(p, tid[i]);
+	return err;
+}
+
 int as_peek_init(struct as_peek *p, pid_t pid)
 {
 	struct as_unwinder *u = &p->unwinder;
@@ -22,8 +40,10 @@ int as_peek_init(struct as_peek *p, pid_t pid)
 	as_modules_init(&u->modules, p->module, AS_PEEK_MODULES, p->names, AS_PEEK_NAMES);
 	if (p->proc_fd < 0)
 		return p->error = p->proc_fd;
-	p->error = as_mem_init(&u->mem, p->pid, p->proc_fd, p->window, AS_PEEK_WINDOW, p->pages,
-			       p->page_addr, AS_PEEK_PAGES);
+	p->error = init_memory(p, p->pid);
+	/* a first thread that has ended has no memory any more; the others may go on */
+	if (p->error == -ESRCH)
+		p->error = init_memory_by_others(p);
 	return p->error;
 }
 

@@ -48,6 +48,14 @@ feed=$(feed_of "$pid")
 finish
 equal "$status" 0 "mainexit: the process ends when its last thread does"
 
+# the same without the library: what is a zombie by its first thread is looked at all the same
+start_program env -u LD_PRELOAD "$FIXTURE/hazards" mainexit
+await_ready
+"$SIGDUMP" dump -q -p "$pid" >"$TMPDIR/dump" || fail "mainexit: cannot be looked at from outside"
+grep -q last_thread "$TMPDIR/dump" || fail "mainexit from outside: $(cat "$TMPDIR/dump")"
+rm "$TMPDIR/dump"
+finish
+
 # a daemon that closes everything and takes every number
 start hazards closeall "$TMPDIR/mine"
 await_ready
