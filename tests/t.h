@@ -47,6 +47,8 @@ void t_has(const char *file, int line, const char *what, const char *got, const 
 
 /* Seed for random tests: from T_SEED or the clock; always printed, so that a failure repeats. */
 uint64_t t_seed(void);
+/* The next number of a stream that began with a seed (any but 0): xorshift64. */
+uint64_t t_random(uint64_t *state);
 /* The tests of this program; a program with a main() of its own calls it. */
 int t_run(int argc, char **argv);
 /* Work factor for long tests: T_LENGTH (default 1). */

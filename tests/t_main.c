@@ -63,6 +63,14 @@ void t_has(const char *file, int line, const char *what, const char *got, const 
 		       got ? got : "(null)", part);
 }
 
+uint64_t t_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
 uint64_t t_seed(void)
 {
 	const char *text = getenv("T_SEED");

@@ -37,14 +37,6 @@ static struct shared { /* with the peers */
 	_Atomic uint32_t arming;        /* victims may die by step */
 } *shared;
 
-static uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 static uint32_t checksum(const void *data, size_t n)
 {
 	const uint8_t *p = data;
@@ -76,11 +68,11 @@ static void arm(unsigned id)
 	static uint64_t rng;
 
 	rng = (hub_now_ns() ^ (uint64_t)getpid() << 32) | 1;
-	random_next(&rng);
-	if (id > VICTIMS || !shared->arming || random_next(&rng) % 2)
+	t_random(&rng);
+	if (id > VICTIMS || !shared->arming || t_random(&rng) % 2)
 		return;
-	die_at = (unsigned)(random_next(&rng) % LABELS);
-	die_after = (unsigned)(random_next(&rng) % (1 + random_next(&rng) % 12)); /* soon, as a rule */
+	die_at = (unsigned)(t_random(&rng) % LABELS);
+	die_after = (unsigned)(t_random(&rng) % (1 + t_random(&rng) % 12)); /* soon, as a rule */
 	is_at_back = strcmp(label[die_at], "slot.back.unmarked") == 0;
 	if (die_at == 0 || is_at_back) /* attaching is done once; who lives on has backed it */
 		die_after = 0;
@@ -221,7 +213,7 @@ struct work {
 
 static size_t some_size(uint64_t *rng)
 {
-	const uint64_t r = random_next(rng);
+	const uint64_t r = t_random(rng);
 
 	return r % 8 == 0 ? 100000 + r / 8 % (LARGEST - 100000) : r % 8 < 3 ? r / 8 % 5000 : r / 8 % 193;
 }
@@ -256,7 +248,7 @@ static void call(struct work *w, unsigned peer)
 	struct shmhub_msg reply;
 
 	for (size_t i = 0; i < n; i += 64)
-		w->data[i] = (uint8_t)random_next(&w->rng);
+		w->data[i] = (uint8_t)t_random(&w->rng);
 	if (is_death(w, peer, shmhub_call(w->hub, peer, LIVE_ECHO, w->data, n, 30000, &reply), "a call"))
 		return;
 	check_echo(w, peer, n, &reply);
@@ -266,7 +258,7 @@ static void call(struct work *w, unsigned peer)
 /* The slot is taken, and its peer may die, before it is sent. */
 static void call_in_place(struct work *w, unsigned peer)
 {
-	const size_t n = 2 + 3 * (1000 + random_next(&w->rng) % 60000);
+	const size_t n = 2 + 3 * (1000 + t_random(&w->rng) % 60000);
 	struct shmhub_msg reply;
 	struct shmhub_buf buf;
 	uint64_t id;
@@ -289,7 +281,7 @@ static void call_in_place(struct work *w, unsigned peer)
 
 static void call_in_frames(struct work *w, unsigned peer)
 {
-	const unsigned frames = 1 + random_next(&w->rng) % 20;
+	const unsigned frames = 1 + t_random(&w->rng) % 20;
 	struct shmhub_msg reply;
 	size_t sent = 100, said = 0;
 	uint64_t id;
@@ -329,7 +321,7 @@ static bool is_last(struct work *w, unsigned peer, uint32_t n, const struct shmh
 
 static void read_stream(struct work *w, unsigned peer)
 {
-	const uint32_t frames = 2 + (uint32_t)(random_next(&w->rng) % 40);
+	const uint32_t frames = 2 + (uint32_t)(t_random(&w->rng) % 40);
 	struct shmhub_msg reply;
 	bool last = false;
 	uint64_t id;
@@ -344,7 +336,7 @@ static void read_stream(struct work *w, unsigned peer)
 		if (last && n + 1 != frames && !w->wrong[0])
 			snprintf(w->wrong, sizeof(w->wrong), "a stream of %u ends at %u", frames, n + 1);
 		shmhub_msg_release(&reply);
-		if (random_next(&w->rng) % 8 == 0)
+		if (t_random(&w->rng) % 8 == 0)
 			sched_yield(); /* frames lie there, and the peer may die */
 	}
 	w->answered++;
@@ -375,7 +367,7 @@ static void hear(void *arg, int result, struct shmhub_msg *reply)
 
 static void hear_stream(struct work *w, unsigned peer)
 {
-	const uint32_t frames = 2 + (uint32_t)(random_next(&w->rng) % 40);
+	const uint32_t frames = 2 + (uint32_t)(t_random(&w->rng) % 40);
 	struct heard *h = malloc(sizeof(*h));
 
 	*h = (struct heard){ &w->running, &w->misheard, 0, peer <= VICTIMS };
@@ -402,7 +394,7 @@ static void *keep_calling(void *arg)
 
 	w->data = calloc(1, LARGEST);
 	while (!*w->stop && !w->wrong[0]) {
-		const uint64_t r = random_next(&w->rng);
+		const uint64_t r = t_random(&w->rng);
 		const unsigned peer = 1 + r % PEERS;
 
 		switch (r / PEERS % 8) {
@@ -477,7 +469,7 @@ static void start_load(struct shmhub *hub, struct work *work, pthread_t *thread,
 		       _Atomic uint32_t *stop)
 {
 	for (unsigned i = 0; i < THREADS; i++) {
-		work[i] = (struct work){ .hub = hub, .stop = stop, .rng = random_next(rng) | 1 };
+		work[i] = (struct work){ .hub = hub, .stop = stop, .rng = t_random(rng) | 1 };
 		T_EQ(pthread_create(&thread[i], NULL, keep_calling, &work[i]), 0);
 	}
 }
@@ -496,10 +488,10 @@ static unsigned kill_them(struct shmhub *hub, const struct work *work, uint64_t 
 	static unsigned kills;
 
 	while ((kills < until || shared->by_step < until) && !someone_is_wrong(work)) {
-		usleep((useconds_t)(random_next(rng) % 8000));
+		usleep((useconds_t)(t_random(rng) % 8000));
 		/* those that die by step live longer: they have to come there */
-		if (kills < until || random_next(rng) % 8 == 0)
-			kills += shmhub_kill(hub, 1 + random_next(rng) % VICTIMS) == 0;
+		if (kills < until || t_random(rng) % 8 == 0)
+			kills += shmhub_kill(hub, 1 + t_random(rng) % VICTIMS) == 0;
 	}
 	return kills;
 }

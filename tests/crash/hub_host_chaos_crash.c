@@ -15,14 +15,6 @@
 
 enum { KILLS = 5, PEERS = 4, THREADS = 4, TO_HOST = 90, GONE_MS = 1000 };
 
-static uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 static struct shmhub_config config_at(const char *path)
 {
 	struct shmhub_config c;
@@ -64,7 +56,7 @@ static void *call_for_ever(void *arg)
 	uint64_t rng = hub_now_ns() | 1;
 
 	for (;;) {
-		const uint64_t r = random_next(&rng);
+		const uint64_t r = t_random(&rng);
 
 		shmhub_call(arg, 1 + r % PEERS, LIVE_ECHO, data, r % 5 ? r % 3000 : r % sizeof(data), 5000,
 			    NULL);
@@ -93,8 +85,8 @@ static void be_host(const char *path, int ready)
 			_exit(1);
 	(void)!write(ready, "r", 1);
 	for (uint64_t rng = hub_now_ns() | 1;;) { /* some of its peers are being born or buried */
-		usleep((useconds_t)(random_next(&rng) % 20000));
-		shmhub_kill(hub, 1 + random_next(&rng) % PEERS);
+		usleep((useconds_t)(t_random(&rng) % 20000));
+		shmhub_kill(hub, 1 + t_random(&rng) % PEERS);
 	}
 }
 
@@ -150,7 +142,7 @@ static uint64_t kill_one(const char *path, uint64_t *rng)
 	close(ready[1]);
 	T_EQ(read(ready[0], &c, 1), 1);
 	close(ready[0]);
-	usleep((useconds_t)(random_next(rng) % 100000));
+	usleep((useconds_t)(t_random(rng) % 100000));
 	const uint64_t from = hub_now_ns();
 
 	kill(host, SIGKILL);

@@ -11,14 +11,6 @@
 
 enum { PEERS = 6, VICTIMS = 3, THREADS = 6, TO_HOST = 90, SECONDS = 3 };
 
-static uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 static uint32_t checksum(const void *data, size_t n)
 {
 	const uint8_t *p = data;
@@ -94,7 +86,7 @@ struct work {
 
 static size_t some_size(uint64_t *rng)
 {
-	const uint64_t r = random_next(rng);
+	const uint64_t r = t_random(rng);
 
 	switch (r % 8) {
 	case 0:
@@ -109,12 +101,12 @@ static size_t some_size(uint64_t *rng)
 
 static void call_once(struct work *w, uint8_t *data)
 {
-	const unsigned peer = 1 + random_next(&w->rng) % PEERS;
+	const unsigned peer = 1 + t_random(&w->rng) % PEERS;
 	const size_t n = some_size(&w->rng);
 	struct shmhub_msg reply;
 
 	for (size_t i = 0; i < n; i += 64)
-		data[i] = (uint8_t)random_next(&w->rng);
+		data[i] = (uint8_t)t_random(&w->rng);
 	const int r = shmhub_call(w->hub, peer, LIVE_ECHO, data, n, 20000, &reply);
 
 	if (r) {
@@ -173,12 +165,12 @@ TEST(random_kills_under_load_lose_nothing_and_leave_nothing)
 	for (unsigned i = 1; i <= PEERS; i++)
 		spawn_stress(hub, i);
 	for (unsigned i = 0; i < THREADS; i++) {
-		work[i] = (struct work){ .hub = hub, .rng = random_next(&rng), .until_ns = until };
+		work[i] = (struct work){ .hub = hub, .rng = t_random(&rng), .until_ns = until };
 		pthread_create(&thread[i], NULL, keep_calling, &work[i]);
 	}
 	while (hub_now_ns() < until) {
-		usleep((useconds_t)(random_next(&rng) % 30000));
-		kills += shmhub_kill(hub, 1 + random_next(&rng) % VICTIMS) == 0;
+		usleep((useconds_t)(t_random(&rng) % 30000));
+		kills += shmhub_kill(hub, 1 + t_random(&rng) % VICTIMS) == 0;
 	}
 	for (unsigned i = 0; i < THREADS; i++) {
 		pthread_join(thread[i], NULL);

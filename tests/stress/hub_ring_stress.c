@@ -19,23 +19,15 @@ struct both {
 	_Atomic uint32_t wanted, made;
 };
 
-static uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 /* The n-th message is known to both sides. */
 static uint32_t make(uint64_t seed, uint32_t n, uint8_t payload[HUB_INLINE_MAX])
 {
 	uint64_t rng = (seed + n) * 0x9e3779b97f4a7c15 | 1;
-	const uint32_t len = (uint32_t)(random_next(&rng) % (HUB_INLINE_MAX + 1));
+	const uint32_t len = (uint32_t)(t_random(&rng) % (HUB_INLINE_MAX + 1));
 
 	for (uint32_t i = 0; i < len; i += 8) {
 		/* half of it looks like words of this very ring */
-		const uint64_t word = random_next(&rng) & 1 ? HUB_WORD(n + i, 1, 1) : random_next(&rng);
+		const uint64_t word = t_random(&rng) & 1 ? HUB_WORD(n + i, 1, 1) : t_random(&rng);
 
 		memcpy(payload + i, &word, len - i < 8 ? len - i : 8);
 	}

@@ -21,14 +21,6 @@ enum { PEERS = 4, SECONDS = 2, KEEP = 6 };
 static struct hub_map map;
 static char path[PATH_MAX];
 
-static uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 struct held {
 	struct hub_slot_ref slot;
 	uint32_t len;
@@ -40,7 +32,7 @@ static void fill(struct hub_slots *s, struct held *h, uint64_t *rng)
 	uint32_t room;
 	uint64_t *p = hub_slot_payload(s, h->slot.ref, &room);
 
-	h->pattern = random_next(rng);
+	h->pattern = t_random(rng);
 	for (uint32_t i = 0; i < h->len / 8; i += 64)
 		p[i] = h->pattern + i;
 }
@@ -71,13 +63,13 @@ static void work(unsigned peer, unsigned incarnation, uint64_t seed)
 	for (unsigned i = 0; i < KEEP; i++)
 		held[i].slot.ref = HUB_NO_SLOT;
 	for (;;) {
-		struct held *h = &held[random_next(&seed) % KEEP];
+		struct held *h = &held[t_random(&seed) % KEEP];
 
 		if (h->slot.ref == HUB_NO_SLOT) {
-			const unsigned klass = random_next(&seed) % 3;
+			const unsigned klass = t_random(&seed) % 3;
 
-			h->len = 8 + random_next(&seed) % (mine.klass[klass].bytes - 8);
-			if (hub_slot_claim(&slots, klass, h->len, end, random_next(&seed) % 2, &h->slot) == 0)
+			h->len = 8 + t_random(&seed) % (mine.klass[klass].bytes - 8);
+			if (hub_slot_claim(&slots, klass, h->len, end, t_random(&seed) % 2, &h->slot) == 0)
 				fill(&slots, h, &seed);
 			else
 				h->slot.ref = HUB_NO_SLOT;
@@ -85,7 +77,7 @@ static void work(unsigned peer, unsigned incarnation, uint64_t seed)
 		}
 		if (!is_intact(&slots, h))
 			_exit(4);
-		if (random_next(&seed) % 2) {
+		if (t_random(&seed) % 2) {
 			struct hub_slot_ref got;
 			const uint32_t ref = h->slot.ref, gen = (uint32_t)HUB_SLOT_GENERATION(h->slot.word);
 
@@ -138,13 +130,13 @@ TEST(no_slot_is_ever_shared_or_lost)
 		T_FAIL("%s", err.text);
 	T_EQ(hub_slots_init(&host, &map, true), 0);
 	for (unsigned i = 1; i <= PEERS; i++)
-		pid[i] = start(i, incarnation[i] = 1, random_next(&rng));
+		pid[i] = start(i, incarnation[i] = 1, t_random(&rng));
 	while (hub_now_ns() < until) {
-		const unsigned i = 1 + random_next(&rng) % PEERS;
+		const unsigned i = 1 + t_random(&rng) % PEERS;
 		bool more;
 		int status;
 
-		usleep((useconds_t)(random_next(&rng) % 5000));
+		usleep((useconds_t)(t_random(&rng) % 5000));
 		punched += hub_slot_punch(&host, &more);
 		kill(pid[i], SIGKILL);
 		T_EQ(waitpid(pid[i], &status, 0), pid[i]);
@@ -154,7 +146,7 @@ TEST(no_slot_is_ever_shared_or_lost)
 		swept += hub_slot_sweep(&host, i, incarnation[i], 0);
 		if (incarnation[i] == 0x1ff)
 			break;
-		pid[i] = start(i, ++incarnation[i], random_next(&rng));
+		pid[i] = start(i, ++incarnation[i], t_random(&rng));
 	}
 	for (unsigned i = 1; i <= PEERS; i++) {
 		kill(pid[i], SIGKILL);

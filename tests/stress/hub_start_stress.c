@@ -15,14 +15,6 @@ enum { CONTENDERS = 6, ROUNDS = 8 };
 
 static char path[PATH_MAX];
 
-static uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 /* Entries of the hub's directory that belong to it: itself, temporaries, the lock. */
 static unsigned files(void)
 {
@@ -159,7 +151,7 @@ TEST(hosts_killed_while_they_start_leave_nothing_that_stops_the_next)
 		struct race race;
 
 		begin(&race);
-		usleep(1u << random_next(&rng) % 19);
+		usleep(1u << t_random(&rng) % 19);
 		killed += end(&race);
 		if (i % 8 == 0)
 			next_host_works();

@@ -12,19 +12,11 @@
 
 enum { GOOD = 3, THREADS = 4, SECONDS = 2 };
 
-static uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 /* Where it hurts: tables more often than payload, the start of words more often than their middle. */
 static uint64_t some_offset(const struct hub_map *map, uint64_t *rng)
 {
 	const struct hub_header *h = &map->header;
-	const struct hub_section *s = &h->section[random_next(rng) % h->section_count];
+	const struct hub_section *s = &h->section[t_random(rng) % h->section_count];
 	uint64_t bytes = s->stride * s->count;
 
 	switch (s->kind) {
@@ -40,25 +32,25 @@ static uint64_t some_offset(const struct hub_map *map, uint64_t *rng)
 	default:
 		break;
 	}
-	return s->offset + (random_next(rng) % bytes & ~UINT64_C(7));
+	return s->offset + (t_random(rng) % bytes & ~UINT64_C(7));
 }
 
 static uint64_t some_value(uint64_t *rng)
 {
-	switch (random_next(rng) % 6) {
+	switch (t_random(rng) % 6) {
 	case 0:
 		return 0;
 	case 1:
 		return ~UINT64_C(0);
 	case 2:
-		return random_next(rng) % 256;
+		return t_random(rng) % 256;
 	case 3:
-		return HUB_WORD(random_next(rng) % 100000, 1, random_next(rng) % 8);
+		return HUB_WORD(t_random(rng) % 100000, 1, t_random(rng) % 8);
 	case 4:
-		return HUB_SLOT_WORD(random_next(rng) % 8, random_next(rng) % 2, random_next(rng) % 40,
-				     random_next(rng) % 4, random_next(rng) % 100);
+		return HUB_SLOT_WORD(t_random(rng) % 8, t_random(rng) % 2, t_random(rng) % 40,
+				     t_random(rng) % 4, t_random(rng) % 100);
 	default:
-		return random_next(rng);
+		return t_random(rng);
 	}
 }
 
