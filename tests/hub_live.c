@@ -190,7 +190,7 @@ struct state_wanted {
 static bool has_state(void *arg)
 {
 	const struct state_wanted *w = arg;
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 
 	return shmhub_peer_get(w->hub, w->peer, &info) == 0 && info.state == w->state &&
 	       info.incarnation >= w->incarnation;

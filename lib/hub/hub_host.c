@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hub/hub_abi.h"
 #include "lib/hub/hub_file.h"
 #include "sigdump/sigdump.h"
 
@@ -103,12 +104,6 @@ static void forget(struct shmhub *hub)
 
 /* ---- create -------------------------------------------------------------------------------- */
 
-void shmhub_config_init(struct shmhub_config *config)
-{
-	memset(config, 0, sizeof(*config));
-	config->size = sizeof(*config);
-}
-
 /*
  * Spinning pays only where the other end can run meanwhile. The processors that count are those of
  * both ends together: a host and a peer that were pinned to one each have two.
@@ -200,20 +195,10 @@ static void take_down(struct shmhub *hub)
 	free(hub);
 }
 
-/* Fields that an older caller does not know keep their defaults. */
-static bool take_config(const struct shmhub_config *from, struct shmhub_config *to)
-{
-	shmhub_config_init(to);
-	if (from->size < offsetof(struct shmhub_config, limit) || from->size > sizeof(*to))
-		return false;
-	memcpy(to, from, from->size);
-	return true;
-}
-
 int shmhub_create(const struct shmhub_config *config, struct shmhub **hub,
 		  struct shmhub_error *error)
 {
-	struct shmhub_config known;
+	struct shmhub_config known = { 0 };
 	struct err err = { 0 };
 	struct shmhub *h = calloc(1, sizeof(*h));
 
@@ -221,12 +206,10 @@ int shmhub_create(const struct shmhub_config *config, struct shmhub **hub,
 		return hub_error(error, err_set(&err, -ENOMEM, "hub: no memory"), &err);
 	h->map.fd = h->epoll_fd = h->poke_fd = -1;
 	h->work_end = &h->work;
-	int r = take_config(config, &known) ? set_up(h, &known, &err) :
-					      err_set(&err, -EINVAL, "config: size is %zu, this"
-						      " library knows up to %zu (was"
-						      " shmhub_config_init() called?)",
-						      config->size, sizeof(known));
+	int r = hub_abi_take(&known, config, HUB_ABI_CONFIG, sizeof(known), "config", &err);
 
+	if (!r)
+		r = set_up(h, &known, &err);
 	if (r) {
 		h->keep_file = false;
 		take_down(h);
@@ -289,24 +272,24 @@ int shmhub_peer_get(struct shmhub *hub, unsigned peer, struct shmhub_peer_info *
 		return -ENOENT;
 	struct hub_link *link = &hub->link[peer];
 	const struct hub_peer *e = link->entry;
+	struct shmhub_peer_info now = { .exit_status = -1 };
 
-	*info = (struct shmhub_peer_info){ .exit_status = -1 };
 	if (!hub_get32(&link->used))
 		return -ENOENT;
 	pthread_mutex_lock(&link->send); /* what an incarnation's birth and death change */
-	info->state = hub_get32(&e->state);
-	info->pid = link->pid;
-	info->incarnation = link->incarnation;
-	info->sent = link->end.tx.messages;
-	info->exit_status = e->exit_status;
-	memcpy(info->name, e->name, sizeof(info->name) - 1);
+	now.state = hub_get32(&e->state);
+	now.pid = link->pid;
+	now.incarnation = link->incarnation;
+	now.sent = link->end.tx.messages;
+	now.exit_status = e->exit_status;
+	memcpy(now.name, e->name, sizeof(now.name) - 1);
 	pthread_mutex_unlock(&link->send);
 	pthread_mutex_lock(&hub->life_lock);
-	info->restarts = link->restarts;
+	now.restarts = link->restarts;
 	pthread_mutex_unlock(&hub->life_lock);
-	info->calls_pending = hub_get32(&link->pending);
-	info->received = hub_get64(&link->end.rx.taken);
-	return 0;
+	now.calls_pending = hub_get32(&link->pending);
+	now.received = hub_get64(&link->end.rx.taken);
+	return hub_abi_give(info, &now, HUB_ABI_PEER_INFO, sizeof(now));
 }
 
 /* With link->send for the producer's half; the consumer's may be a message behind. */
@@ -326,11 +309,10 @@ static void add_link(struct hub_link *link, struct shmhub_stats *s)
 	s->peers_live += hub_link_is_open(link);
 }
 
-void shmhub_stats_get(struct shmhub *hub, struct shmhub_stats *stats)
+int shmhub_stats_get(struct shmhub *hub, struct shmhub_stats *stats)
 {
 	const struct hub_counts *c = &hub->count;
-
-	*stats = (struct shmhub_stats){
+	struct shmhub_stats now = {
 		.no_space = hub_get64(&hub->map.host->no_space), /* peers count there too */
 		.calls = hub_get64(&c->calls), .calls_failed = hub_get64(&c->calls_failed),
 		.calls_waited = hub_get64(&c->calls_waited),
@@ -344,5 +326,6 @@ void shmhub_stats_get(struct shmhub *hub, struct shmhub_stats *stats)
 		.calls_pending = hub_get32(&hub->pending),
 	};
 	for (unsigned i = 1; i <= hub->map.header.peers_max; i++)
-		add_link(&hub->link[i], stats);
+		add_link(&hub->link[i], &now);
+	return hub_abi_give(stats, &now, HUB_ABI_STATS, sizeof(now));
 }

@@ -33,6 +33,7 @@
 
 #include "lib/as/as_sys.h"
 #include "lib/base/cleanup.h"
+#include "lib/hub/hub_abi.h"
 #include "lib/hub/hub_file.h"
 #include "sigdump/sigdump.h"
 
@@ -1065,10 +1066,14 @@ static void occupy(struct hub_link *link, struct hub_spawn *spawn)
 int shmhub_spawn(struct shmhub *hub, const struct shmhub_spawn *spawn, unsigned *peer,
 		 struct shmhub_error *error)
 {
-	struct hub_spawn *copy = spawn_copy(spawn);
+	struct shmhub_spawn known = { 0 };
 	struct birth_wait wait = { 0 };
 	struct err err = { 0 };
-	int r;
+	int r = hub_abi_take(&known, spawn, HUB_ABI_SPAWN, sizeof(known), "spawn", &err);
+
+	if (r)
+		return hub_error(error, r, &err);
+	struct hub_spawn *copy = spawn_copy(&known);
 
 	if (!copy)
 		return hub_error(error, err_set(&err, -ENOMEM, "spawn: no memory"), &err);

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/units.h"
+#include "lib/hub/hub_abi.h"
 #include "lib/hub/hub_file.h"
 #include "sigdump/sigdump.h"
 
@@ -139,9 +140,12 @@ static int take_values(const char *path, const char *id_text, const char *fd_tex
 		r = number("--hub-path", NULL, 0, 0, &fd, err);
 	if (r)
 		return r;
-	*config = (struct shmhub_peer_config){ .size = sizeof(*config), .path = path,
-					       .id = (unsigned)id, .doorbell_fd = (int)fd,
-					       .wait_ms = WAIT_MS };
+	const struct shmhub_peer_config all = { .path = path, .id = (unsigned)id,
+						.doorbell_fd = (int)fd, .wait_ms = WAIT_MS };
+
+	if (hub_abi_give(config, &all, HUB_ABI_PEER_CONFIG, sizeof(all)))
+		return hub_abi_refuse(err, "peer config", config->size, HUB_ABI_PEER_CONFIG,
+				      sizeof(all));
 	return 0;
 }
 
@@ -274,10 +278,15 @@ static int set_up(struct shmhub_peer *peer, const struct shmhub_peer_config *con
 int shmhub_peer_attach(const struct shmhub_peer_config *config, struct shmhub_peer **peer,
 		       struct shmhub_error *error)
 {
+	struct shmhub_peer_config known = { 0 };
 	struct err err = { 0 };
-	struct shmhub_peer *p = calloc(1, sizeof(*p));
-	int r = check_bell(config->doorbell_fd, &err);
+	int r = hub_abi_take(&known, config, HUB_ABI_PEER_CONFIG, sizeof(known), "peer config", &err);
 
+	if (r)
+		return hub_error(error, r, &err);
+	struct shmhub_peer *p = calloc(1, sizeof(*p));
+
+	r = check_bell(known.doorbell_fd, &err);
 	if (!r && !p)
 		r = err_set(&err, -ENOMEM, "peer: no memory");
 	if (!r) {
@@ -285,16 +294,16 @@ int shmhub_peer_attach(const struct shmhub_peer_config *config, struct shmhub_pe
 		p->pool.wake = tell_host;
 		p->spin_score = SPIN_SCORE;
 		hub_frames_init(&p->queue);
-		r = set_up(p, config, &err);
+		r = set_up(p, &known, &err);
 	}
 	if (r) {
 		if (p)
 			hub_map_close(&p->map);
 		free(p);
-		close(config->doorbell_fd);
+		close(known.doorbell_fd);
 		return hub_error(error, r, &err);
 	}
-	ready(p, config->path);
+	ready(p, known.path);
 	*peer = p;
 	return 0;
 }
@@ -515,12 +524,12 @@ void shmhub_peer_quit(struct shmhub_peer *peer)
 	peer->quit = true;
 }
 
-void shmhub_peer_stats_get(struct shmhub_peer *peer, struct shmhub_peer_stats *stats)
+int shmhub_peer_stats_get(struct shmhub_peer *peer, struct shmhub_peer_stats *stats)
 {
 	const struct hub_ring *out = peer->end.tx.ring, *in = peer->end.rx.ring;
 	const struct hub_peer *e = peer->entry;
 
-	*stats = (struct shmhub_peer_stats){
+	const struct shmhub_peer_stats now = {
 		.messages_out = hub_get64(&out->messages), .bytes_out = hub_get64(&out->bytes),
 		.messages_in = hub_get64(&in->taken), .bytes_in = hub_get64(&in->taken_bytes),
 		.bells = hub_get64(&out->bells), .sleeps = hub_get64(&in->sleeps),
@@ -529,4 +538,6 @@ void shmhub_peer_stats_get(struct shmhub_peer *peer, struct shmhub_peer_stats *s
 		.handled = hub_get64(&e->handled), .interrupted = peer->interrupted,
 		.calls_pending = peer->calls,
 	};
+
+	return hub_abi_give(stats, &now, HUB_ABI_PEER_STATS, sizeof(now));
 }

@@ -27,6 +27,10 @@
  *	-ENOENT      no such peer, method or call
  *	-ESTALE      the hub was inherited by fork(); it belongs to the parent
  *
+ * Structs that begin with `size` may grow in later versions: set it to sizeof(struct ...) before
+ * the struct is handed over, whichever way it is then filled (-EINVAL else). All others stay as
+ * they are.
+ *
  * Times given as `timeout_ms`: -1 waits as long as it takes, 0 does not wait.
  *
  * Safety words: MT-safe (any thread, no lock needed), one-owner (one thread at a time per
@@ -38,6 +42,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -118,7 +123,7 @@ struct shmhub_class {
 };
 
 struct shmhub_config {
-	size_t size;           /* set by shmhub_config_init(): which fields the caller knows */
+	size_t size;           /* sizeof(struct shmhub_config): set by shmhub_config_init() */
 	const char *name;      /* the file is /dev/shm/NAME.hub */
 	const char *path;      /* or this file */
 	unsigned memfd;        /* or (1) no file at all: an anonymous, sealed memfd */
@@ -132,8 +137,12 @@ struct shmhub_config {
 	uint64_t limit;        /* bytes of payload the hub may grow to; 0: 16 times the first */
 };
 
-/* shmhub_config_init - defaults. Safety: MT-safe. */
-SHMHUB_API void shmhub_config_init(struct shmhub_config *config);
+/* shmhub_config_init - defaults, in what this caller knows of the struct. Safety: MT-safe. */
+static inline void shmhub_config_init(struct shmhub_config *config)
+{
+	memset(config, 0, sizeof(*config));
+	config->size = sizeof(*config);
+}
 
 /*
  * shmhub_create - make the hub and become its host.
@@ -233,6 +242,7 @@ enum {
 };
 
 struct shmhub_peer_info {
+	size_t size;          /* sizeof(struct shmhub_peer_info): set by the caller */
 	unsigned state;       /* SHMHUB_PEER_* */
 	int pid;
 	unsigned incarnation; /* starts at 1 */
@@ -243,7 +253,8 @@ struct shmhub_peer_info {
 	char name[48];
 };
 
-/* shmhub_peer_get - what the host knows about a peer. Returns 0 or -ENOENT. Safety: MT-safe. */
+/* shmhub_peer_get - what the host knows about a peer. Returns 0; -ENOENT; -EINVAL (size); info
+ * is set on 0 only. Safety: MT-safe. */
 SHMHUB_API int shmhub_peer_get(struct shmhub *hub, unsigned peer, struct shmhub_peer_info *info);
 
 /*
@@ -450,8 +461,9 @@ struct shmhub_peer_config {
 
 /*
  * shmhub_peer_args - take --hub-path, --peer-id and --doorbell-fd (also --NAME=VALUE) out of
- * argv; the rest stays in order and argc is lowered. Fills config with defaults otherwise.
- * Returns 0; -EINVAL with error set when one is missing or no number.
+ * argv; the rest stays in order and argc is lowered. config->size says what the caller knows of
+ * config; all else in it is set, to defaults where no argument says otherwise.
+ * Returns 0; -EINVAL with error set when one is missing or no number, or the size is not set.
  * Safety: one-owner.
  */
 SHMHUB_API int shmhub_peer_args(int *argc, char **argv, struct shmhub_peer_config *config,
@@ -460,7 +472,8 @@ SHMHUB_API int shmhub_peer_args(int *argc, char **argv, struct shmhub_peer_confi
 /*
  * shmhub_peer_attach - join the hub.
  *
- * peer  returned; shmhub_peer_detach() frees it. The doorbell fd is taken (also on failure).
+ * peer  returned; shmhub_peer_detach() frees it. The doorbell fd is taken, also on failure (but
+ *       not when the config's size makes no sense: -EINVAL, and nothing of it was read).
  *
  * Waits up to wait_ms for a hub with a living host at that path.
  * Returns 0; -ETIMEDOUT when none appeared; -EBADMSG, -EPROTO (not a hub; another version);
@@ -580,6 +593,7 @@ SHMHUB_API int shmhub_peer_reserve(struct shmhub_peer *peer, size_t size, int ti
 /* ---- figures ---------------------------------------------------------------------------- */
 
 struct shmhub_stats {
+	size_t size;               /* sizeof(struct shmhub_stats): set by the caller */
 	uint64_t messages_out, messages_in, bytes_out, bytes_in;
 	uint64_t bells;            /* rung by the host */
 	uint64_t sleeps;           /* of the host's ends of the links */
@@ -594,10 +608,11 @@ struct shmhub_stats {
 	uint32_t calls_pending, peers_live;
 };
 
-/* shmhub_stats_get - the host's sums over all peers. Safety: MT-safe. */
-SHMHUB_API void shmhub_stats_get(struct shmhub *hub, struct shmhub_stats *stats);
+/* shmhub_stats_get - the host's sums over all peers. Returns 0; -EINVAL (size). Safety: MT-safe. */
+SHMHUB_API int shmhub_stats_get(struct shmhub *hub, struct shmhub_stats *stats);
 
 struct shmhub_peer_stats {
+	size_t size;               /* sizeof(struct shmhub_peer_stats): set by the caller */
 	uint64_t messages_out, messages_in, bytes_out, bytes_in;
 	uint64_t bells;            /* rung by this peer */
 	uint64_t sleeps, full_waits, alloc_failed, no_space, handled;
@@ -606,8 +621,8 @@ struct shmhub_peer_stats {
 };
 
 /* shmhub_peer_stats_get - this peer's figures, over all incarnations but `interrupted`.
- * Safety: one-owner. */
-SHMHUB_API void shmhub_peer_stats_get(struct shmhub_peer *peer, struct shmhub_peer_stats *stats);
+ * Returns 0; -EINVAL (size). Safety: one-owner. */
+SHMHUB_API int shmhub_peer_stats_get(struct shmhub_peer *peer, struct shmhub_peer_stats *stats);
 
 /* shmhub_version - "0.1.0". Safety: MT-safe. */
 SHMHUB_API const char *shmhub_version(void);

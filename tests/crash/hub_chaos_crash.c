@@ -546,7 +546,7 @@ TEST(peers_killed_over_and_over_under_load_lose_nothing_and_leave_nothing)
 	_Atomic uint32_t stop = 0;
 	struct work work[THREADS];
 	pthread_t thread[THREADS];
-	struct shmhub_stats stats;
+	struct shmhub_stats stats = { .size = sizeof(stats) };
 
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct shmhub *hub = hub_live_create(NULL);

@@ -60,7 +60,7 @@ static void count(struct shmhub_request *r, void *arg)
 
 static bool is_gone(void *arg)
 {
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 
 	return shmhub_peer_get(arg, 2, &info) == 0 && info.state == SHMHUB_PEER_GONE;
 }

@@ -123,7 +123,7 @@ static void list(struct shmhub_request *request, void *arg)
 
 struct shmhub_peer *words_attach(int argc, char **argv)
 {
-	struct shmhub_peer_config config;
+	struct shmhub_peer_config config = { .size = sizeof(config) };
 	struct shmhub_error error;
 
 	if (shmhub_peer_args(&argc, argv, &config, &error) ||

@@ -147,9 +147,10 @@ private:
 
 int main(int argc, char **argv)
 {
-	shmhub_peer_config config;
+	shmhub_peer_config config{};
 	shmhub_error error;
 
+	config.size = sizeof(config);
 	if (shmhub_peer_args(&argc, argv, &config, &error)) {
 		std::fprintf(stderr, "words: %s\n", error.text);
 		return 1;

@@ -217,7 +217,7 @@ static void check_idle(int pid)
 int main(int argc, char **argv)
 {
 	struct shmhub_spawn spawn = { .size = sizeof(spawn), .name = "words" };
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 	struct shmhub_config config;
 	struct shmhub_error error;
 

@@ -47,7 +47,7 @@ static void stream(struct shmhub_request *r, void *arg)
 
 int main(int argc, char **argv)
 {
-	struct shmhub_peer_config config;
+	struct shmhub_peer_config config = { .size = sizeof(config) };
 
 	if (shmhub_peer_args(&argc, argv, &config, NULL) ||
 	    shmhub_peer_attach(&config, &me, NULL))

@@ -95,7 +95,7 @@ static void host(const char *path, int stuck_in, int *stuck_out, int ready)
 {
 	struct shmhub_config config;
 	struct shmhub_error error;
-	struct shmhub_peer_info a, b;
+	struct shmhub_peer_info a = { .size = sizeof(a) }, b = { .size = sizeof(b) };
 	struct shmhub_buf kept;
 	struct shmhub *hub;
 	char large[LARGE] = { 0 };

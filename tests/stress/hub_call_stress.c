@@ -158,7 +158,7 @@ TEST(random_kills_under_load_lose_nothing_and_leave_nothing)
 	const uint64_t until = hub_now_ns() + SECONDS * t_length() * UINT64_C(1000000000);
 	struct work work[THREADS];
 	pthread_t thread[THREADS];
-	struct shmhub_stats stats;
+	struct shmhub_stats stats = { .size = sizeof(stats) };
 	uint64_t answered = 0, died = 0, kills = 0;
 
 	shmhub_handle(hub, TO_HOST, "sum", host_sum, NULL);

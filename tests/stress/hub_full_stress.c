@@ -219,7 +219,7 @@ static bool large_call_works(void *arg)
 
 TEST(the_standard_classes_work_in_a_tmpfs_of_16_mib_as_far_as_there_is_room)
 {
-	struct shmhub_stats stats;
+	struct shmhub_stats stats = { .size = sizeof(stats) };
 	uint64_t answered, refused;
 	_Atomic uint64_t notified = 0;
 
@@ -248,7 +248,7 @@ TEST(the_standard_classes_work_in_a_tmpfs_of_16_mib_as_far_as_there_is_room)
 TEST(a_filesystem_that_fills_up_and_empties_again_is_followed)
 {
 	static uint8_t data[1000000];
-	struct shmhub_stats stats;
+	struct shmhub_stats stats = { .size = sizeof(stats) };
 
 	make_small("16m");
 	const struct shmhub_config c = config_here();
@@ -397,7 +397,7 @@ TEST(a_peer_whose_rings_do_not_fit_is_refused_counted_and_can_come_later)
 	const struct shmhub_spawn s = { .size = sizeof(s), .name = "late", .child = child,
 					.die_with_host = 1 };
 	struct shmhub_error error;
-	struct shmhub_stats stats;
+	struct shmhub_stats stats = { .size = sizeof(stats) };
 	unsigned peer;
 
 	make_small("16m");
@@ -429,7 +429,7 @@ static void traffic_under_limit(const struct shmhub_config *c, uint64_t limit)
 	const struct rlimit l = { limit, limit };
 	_Atomic uint64_t notified = 0;
 	static uint8_t data[300000];
-	struct shmhub_stats stats;
+	struct shmhub_stats stats = { .size = sizeof(stats) };
 	int r = 0;
 
 	T_EQ(setrlimit(RLIMIT_FSIZE, &l), 0);

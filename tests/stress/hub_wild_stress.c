@@ -130,7 +130,7 @@ TEST(a_wild_peer_neither_stops_the_host_nor_keeps_the_others_from_coming_back)
 	struct shmhub *hub = hub_live_create(NULL);
 	struct work work[THREADS];
 	pthread_t thread[THREADS];
-	struct shmhub_stats stats;
+	struct shmhub_stats stats = { .size = sizeof(stats) };
 	uint64_t answered = 0;
 
 	for (unsigned i = 0; i < GOOD; i++)

@@ -124,7 +124,7 @@ static int take_signals(struct sut_host *host, struct err *err)
 
 static void say_died(struct sut_host *host, const struct sut_link *link)
 {
-	struct shmhub_peer_info info = { .exit_status = -1 };
+	struct shmhub_peer_info info = { .size = sizeof(info), .exit_status = -1 };
 	char how[64] = "";
 
 	shmhub_peer_get(host->hub, link->id, &info);
@@ -250,7 +250,7 @@ static int begin(struct sut_host *host, struct err *err)
 
 pid_t sut_peer_pid(struct sut_host *host, unsigned peer)
 {
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 
 	return shmhub_peer_get(host->hub, peer, &info) == 0 ? info.pid : -1;
 }
@@ -507,7 +507,7 @@ static bool end_in_order(struct sut_host *host)
 	}
 	if (host->stuck || !all)
 		return false;
-	struct shmhub_stats stats;
+	struct shmhub_stats stats = { .size = sizeof(stats) };
 
 	shmhub_stats_get(host->hub, &stats);
 	sut_count(&host->tally[0].unallocated, stats.alloc_failed);

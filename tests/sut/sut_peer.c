@@ -382,7 +382,7 @@ int sut_peer_main(int argc, char **argv)
 	if (r)
 		fprintf(stderr, "hubdemo: note: %s(%u) leaves: %s\n", argv[2], peer.id,
 			strerror(-r));
-	struct shmhub_peer_stats stats;
+	struct shmhub_peer_stats stats = { .size = sizeof(stats) };
 
 	shmhub_peer_stats_get(peer.hub, &stats);
 	atomic_store_explicit(&peer.tally->unallocated, stats.alloc_failed, memory_order_relaxed);

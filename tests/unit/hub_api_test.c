@@ -621,7 +621,7 @@ static uint64_t clock_of(clockid_t clock)
 /* CPU time so far of all peers, and of the threads that the host has for them. */
 static uint64_t cpu_of_all(struct shmhub *hub)
 {
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 	uint64_t sum = 0;
 	clockid_t clock;
 

@@ -296,7 +296,7 @@ TEST(a_ring_that_nobody_reads_refuses_or_times_out)
 {
 	struct shmhub *hub = hub_live_create(NULL);
 	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 	int r = 0, n = 0;
 
 	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, NULL, 0, 10000, NULL), 0);
@@ -467,7 +467,7 @@ TEST(at_the_limit_of_pending_calls_a_caller_waits_or_is_refused)
 {
 	struct shmhub_config config;
 	uint64_t call[16];
-	struct shmhub_stats stats;
+	struct shmhub_stats stats = { .size = sizeof(stats) };
 	int n = 0, r;
 
 	shmhub_config_init(&config);

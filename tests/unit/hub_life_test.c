@@ -20,7 +20,7 @@ static uint64_t ms_since(uint64_t from_ns)
 
 static int program(int argc, char **argv)
 {
-	struct shmhub_peer_config config;
+	struct shmhub_peer_config config = { .size = sizeof(config) };
 	struct shmhub_error error;
 
 	if (shmhub_peer_args(&argc, argv, &config, &error)) {
@@ -51,7 +51,7 @@ TEST(a_program_gets_its_three_arguments_and_keeps_its_own)
 	char *const argv[] = { "program", "--own", "argument", NULL };
 	struct shmhub *hub = hub_live_create(NULL);
 	const unsigned peer = spawn_program(hub, argv, SHMHUB_RESTART_NEVER);
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 	struct shmhub_msg reply;
 	pid_t pid;
 
@@ -112,7 +112,7 @@ TEST(a_peer_that_exits_is_noticed_with_its_status)
 {
 	struct shmhub *hub = hub_live_create(NULL);
 	const unsigned peer = hub_live_spawn(hub, "exit", hub_live_echo, NULL);
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 
 	T_EQ(shmhub_call(hub, peer, LIVE_EXIT, NULL, 0, 10000, NULL), -EOWNERDEAD);
 	hub_live_until_state(hub, peer, SHMHUB_PEER_GONE, 1);
@@ -198,7 +198,7 @@ TEST(a_peer_that_closed_its_bell_is_killed_and_cleaned_up)
 {
 	struct shmhub *hub = hub_live_create(NULL);
 	const unsigned peer = hub_live_spawn(hub, "closer", closes_bell_child, NULL);
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 
 	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, NULL, 0, 20000, NULL), -EOWNERDEAD);
 	hub_live_until_state(hub, peer, SHMHUB_PEER_GONE, 1);
@@ -230,7 +230,7 @@ TEST(slots_of_a_dead_peer_come_back_and_what_it_had_sent_is_delivered)
 {
 	struct shmhub *hub = hub_live_create(NULL);
 	_Atomic size_t got = 0;
-	struct shmhub_stats stats;
+	struct shmhub_stats stats = { .size = sizeof(stats) };
 
 	T_EQ(shmhub_handle(hub, 9, NULL, count_notify, &got), 0);
 	const unsigned peer = hub_live_spawn(hub, "hoarder", hoards_and_dies, NULL);
@@ -248,7 +248,7 @@ TEST(a_peer_with_a_restart_policy_comes_back_as_a_new_incarnation)
 	struct shmhub *hub = hub_live_create(NULL);
 	char *const argv[] = { "program", "--own", "argument", NULL };
 	const unsigned peer = spawn_program(hub, argv, SHMHUB_RESTART_ON_DEATH);
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 
 	for (unsigned i = 1; i <= 5; i++) {
 		hub_live_until_state(hub, peer, SHMHUB_PEER_LIVE, i);
@@ -486,7 +486,7 @@ TEST(arguments_of_a_peer_are_checked)
 		{ "p", "--hub-path", "x", "--peer-id", "1", "--doorbell-fd", NULL },
 	};
 	char *good[] = { "p", "--peer-id=7", "-v", "--hub-path", "/x/y", "--doorbell-fd=12", "z", NULL };
-	struct shmhub_peer_config config;
+	struct shmhub_peer_config config = { .size = sizeof(config) };
 	struct shmhub_error error;
 	int argc = 7;
 

@@ -67,7 +67,7 @@ TEST(a_foreign_epoll_loop_serves_calls_beside_its_own_events)
 {
 	struct shmhub *hub = hub_live_create(NULL);
 	const unsigned peer = hub_live_spawn(hub, "epoll", epoll_loop_child, NULL);
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 	struct shmhub_msg reply;
 	uint64_t ticks = 0;
 
@@ -226,7 +226,7 @@ TEST(idle_peers_and_an_idle_host_never_wake_and_cost_two_megabytes)
 	enum { N = 16 };
 	struct shmhub *hub = hub_live_create(NULL);
 	struct idlers idlers = { hub, N };
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 	uint64_t before = 0, after = 0;
 	struct stat st;
 
@@ -290,7 +290,7 @@ TEST(eighty_threads_of_the_host_call_four_peers_and_each_gets_its_own_answers)
 	struct shmhub *hub = hub_live_create(NULL);
 	struct caller caller[THREADS];
 	pthread_t thread[THREADS];
-	struct shmhub_stats stats;
+	struct shmhub_stats stats = { .size = sizeof(stats) };
 
 	for (unsigned i = 0; i < PEERS; i++)
 		hub_live_spawn(hub, "echo", hub_live_echo, NULL);

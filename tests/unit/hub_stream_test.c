@@ -174,7 +174,7 @@ TEST(a_sender_without_credit_waits_and_goes_no_further_ahead)
 {
 	struct shmhub *hub = hub_live_create(NULL);
 	const unsigned peer = hub_live_spawn(hub, "stopped", hub_live_echo, (void *)add_handlers);
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 	struct shmhub_msg reply;
 	struct sum got;
 	uint64_t call;
@@ -422,7 +422,7 @@ TEST(a_function_that_reads_slowly_is_told_of_the_death_the_deadline_and_the_canc
 static bool has_come(void *arg)
 {
 	struct shmhub *hub = ((void **)arg)[0];
-	struct shmhub_peer_info info;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
 
 	return shmhub_peer_get(hub, 1, &info) == 0 && info.received >= 4;
 }
