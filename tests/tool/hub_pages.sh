@@ -1,6 +1,6 @@
 #!/bin/bash
 # hub.5, shmhub.3 and shmhub.7 are clean mdoc; shmhub.3 tells of each function that shmhub.map
-# exports, with the prototype of the header, and of nothing else.
+# exports or the header has inline, with the prototype of the header, and of nothing else.
 # (hub.5 against hub_format.h: tests/unit/hub_page_test.c)
 set -u
 bad=0
@@ -12,7 +12,11 @@ for page in lib/hub/hub.5 lib/hub/shmhub.3 lib/hub/shmhub.7; do
 	[ -z "$long" ] || { echo "$page: wider than 80 columns: $long"; bad=1; }
 done
 page=lib/hub/shmhub.3
-listed=$(sed -n '/global:/,/local:/s/^\t\(.*\);$/\1/p' lib/hub/shmhub.map | sort)
+inline=$(sed -n 's/^static inline \(.*)\)$/\1;/p' lib/hub/shmhub.h)
+listed=$({
+	sed -n '/global:/,/local:/s/^\t\(.*\);$/\1/p' lib/hub/shmhub.map
+	sed 's/(.*//; s/.* \**//' <<<"$inline"
+} | sort)
 named=$(awk '/^\.Sh NAME/ { on = 1 } /^\.Nd/ { on = 0 } on && $1 == ".Nm" { print $2 }' "$page" | sort)
 told=$(awk '$1 == ".Fo" { print $2 }' "$page" | sort)
 diff <(echo "$listed") <(echo "$named") || { echo "$page: NAME and shmhub.map (<) differ"; bad=1; }
@@ -23,8 +27,11 @@ diff <(echo "$listed") <(echo "$described") || { echo "$page: DESCRIPTION and sh
 
 # one line per prototype, "TYPE NAME(TYPE NAME, ...)", names and blanks at stars alike
 plain() { sed "s,\\\\:,,g" | tr '\n' ' ' | sed 's/;/;\n/g' | tr -s ' \t' ' ' | sed 's/^ //; s/( /(/g; s/ )/)/g; s/ ,/,/g; s/\* /*/g; s/;$//' | sort; }
-header=$(cat lib/hub/shmhub.h lib/hub/shmhub_codec.h | sed 's,/\*.*\*/,,; /^#/d' | tr '\n' ' ' |
-	grep -oE 'SHMHUB_API [a-z][^;]*;' | grep -E '\(' | sed 's/^SHMHUB_API //' | tr '\n' ' ' | plain)
+header=$({
+	cat lib/hub/shmhub.h lib/hub/shmhub_codec.h | sed 's,/\*.*\*/,,; /^#/d' | tr '\n' ' ' |
+		grep -oE 'SHMHUB_API [a-z][^;]*;' | grep -E '\(' | sed 's/^SHMHUB_API //'
+	echo "$inline"
+} | plain)
 synopsis=$(awk '
 	/^\.Sh SYNOPSIS/ { on = 1; next } /^\.Sh/ { on = 0 }
 	!on { next }
