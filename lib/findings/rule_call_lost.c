@@ -18,13 +18,15 @@ struct lost { /* calls of one caller to one peer, lost in the same way */
 	uint32_t n;
 };
 
-/* Slots of the class that this peer's traffic holds: half of a class is a peer's share. */
-static uint32_t held_by(const struct state_class *k, unsigned peer)
+enum { WAY_SHARE = 4 }; /* a quarter of a class each way is a peer's share */
+
+/* Slots of the class that this peer's traffic one way holds. */
+static uint32_t held_by(const struct state_class *k, unsigned peer, unsigned direction)
 {
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < k->owners; i++)
-		if (k->owner[i].peer == peer)
+		if (k->owner[i].peer == peer && k->owner[i].direction == direction)
 			n += k->owner[i].n;
 	return n;
 }
@@ -35,9 +37,11 @@ static bool may_wait_for_slot(const struct state_hub *h, const struct state_call
 		return false;
 	for (size_t i = 0; i < h->classes; i++) {
 		const struct state_class *k = &h->klass[i];
+		const uint32_t held = call->by ? held_by(k, call->by, HUB_TO_HOST) :
+						 held_by(k, call->peer, HUB_TO_PEER);
 
 		if (call->bytes <= k->bytes && !k->waiters && k->count[HUB_SLOT_FREE] &&
-		    held_by(k, call->by ? call->by : call->peer) < k->slots / 2)
+		    held < (k->slots < WAY_SHARE ? 1 : k->slots / WAY_SHARE))
 			return false;
 	}
 	return true;

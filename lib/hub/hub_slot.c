@@ -23,8 +23,13 @@
  * Answers. A request keeps its slot until it was answered, and its answer wants a slot too. If
  * requests could have all of a class, then all of it could be requests whose answers wait for
  * each other's slots, for ever. So the first slots of a class are for answers only, which need
- * nobody else's answer to go away, and an answer may exceed the share of its peer by one
- * (tests/model/answers.pml).
+ * nobody else's answer to go away, and an answer may exceed the share of its peer by one.
+ *
+ * Shares. One peer may have half of a class: a quarter each way, counted by the sender alone, so
+ * that neither end has to know at the moment of a claim what the other one does. One half for
+ * both ways together would leave more to traffic that goes one way. But the requests to a peer
+ * could take all of it, and what the peer has to ask before it can answer them would wait for
+ * them (tests/model/answers.pml has it as a variant that hangs).
  *
  * Pages. A store to a hole of a full filesystem is SIGBUS, so the claimer calls fallocate() for
  * what it is going to use and marks it, while it owns the slot. The host believes only its own
@@ -42,7 +47,10 @@
 #include "lib/hub/hub_file.h"
 #include "lib/hub/hub_os.h"
 
-enum { UP_SHARE = 4 }; /* 1/4 of a class is never used for the class below */
+enum {
+	UP_SHARE = 4,  /* 1/4 of a class is never used for the class below */
+	WAY_SHARE = 4, /* 1/4 of it for one peer, each way */
+};
 
 static uint64_t end_word(unsigned state, struct hub_slot_end end, uint64_t generation)
 {
@@ -348,7 +356,7 @@ uint32_t hub_slot_share(const struct hub_slots *s, unsigned klass, bool is_answe
 		return UINT32_MAX;
 	if (max < 2)
 		return max;
-	return max / 2 + is_answer;
+	return (max < WAY_SHARE ? 1 : max / WAY_SHARE) + is_answer;
 }
 
 int hub_slot_claim(struct hub_slots *s, unsigned klass, uint32_t bytes, struct hub_slot_end end,

@@ -71,9 +71,9 @@ int hub_slot_claim(struct hub_slots *s, unsigned klass, uint32_t bytes, struct h
 		   bool is_answer, struct hub_slot_ref *slot);
 
 /*
- * hub_slot_share - how many slots of a class one peer may have under way in one direction: half
- * of them, so that one that is stopped or hoards leaves the rest to others; an answer may be
- * one more. Safety: MT-safe, wait-free.
+ * hub_slot_share - how many slots of a class one peer may have under way in one direction: a
+ * quarter of them (half both ways), so that one that is stopped or hoards leaves the rest to
+ * others; an answer may be one more. Safety: MT-safe, wait-free.
  */
 uint32_t hub_slot_share(const struct hub_slots *s, unsigned klass, bool is_answer);
 

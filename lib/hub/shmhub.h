@@ -359,7 +359,7 @@ SHMHUB_API int shmhub_notify_buf(struct shmhub *hub, unsigned method, struct shm
 
 /*
  * shmhub_reserve - take a slot of at least `size` bytes for a message to `peer`, to be filled
- * in place. The slot counts against the peer's share. -EAGAIN, -ETIMEDOUT, -EMSGSIZE, -ENOSPC.
+ * in place. The slot counts against the peer's share: a quarter of its class each way. -EAGAIN, -ETIMEDOUT, -EMSGSIZE, -ENOSPC.
  * Safety: MT-safe, may block.
  */
 SHMHUB_API int shmhub_reserve(struct shmhub *hub, unsigned peer, size_t size, int timeout_ms,

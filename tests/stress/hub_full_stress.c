@@ -314,7 +314,7 @@ TEST(a_class_that_cannot_grow_for_want_of_room_grows_later)
 	struct shmhub_config c = config_here();
 
 	c.class_count = 1;
-	c.classes[0] = (struct shmhub_class){ 1024, 64, 256 }; /* a page of its table has 64 */
+	c.classes[0] = (struct shmhub_class){ 1024, 64, 512 }; /* a page of its table has 64 */
 	struct shmhub *hub = hub_live_create(&c);
 	struct hub_class *k = hub_map_class(&hub->map, 0);
 

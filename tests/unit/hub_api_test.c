@@ -92,47 +92,58 @@ static unsigned reserve_all(struct shmhub *hub, unsigned peer, size_t bytes, str
 
 TEST(without_a_free_slot_the_next_class_serves_but_never_its_last_quarter_nor_one_further)
 {
-	static struct shmhub_buf buf[4][3 * MANY];
+	enum { A, B, C, D, PEERS };
+	static struct shmhub_buf buf[PEERS + 1][3 * MANY];
 	const struct shmhub_config config = small_classes(MANY);
 	struct shmhub *hub = hub_live_create(&config);
-	const unsigned a = hub_live_spawn(hub, "a", hub_live_echo, NULL);
-	const unsigned b = hub_live_spawn(hub, "b", hub_live_echo, NULL);
 	const unsigned answers = hub_layout_answers(MANY); /* kept for answers */
+	unsigned peer[PEERS];
 
+	for (unsigned i = 0; i < PEERS; i++)
+		peer[i] = hub_live_spawn(hub, "p", hub_live_echo, NULL);
 	T_OK(answers < MANY / 4);
-	/* a: half of the class, and half of the next: its shares */
-	T_EQ(reserve_all(hub, a, 1000, buf[0]), MANY / 2 + MANY / 2);
-	used_is(hub, MANY / 2, MANY / 2, 0);
-	T_OK(hub_get64(&hub_map_peer(&hub->map, a)->slots_limit_hits) > 0);
-	/* b: what is left of the class, and the next up to its last quarter */
-	T_EQ(reserve_all(hub, b, 1000, buf[1]), MANY / 2 - answers + MANY / 4);
-	used_is(hub, MANY - answers, MANY - MANY / 4, 0);
+	/* a quarter of the class and of the next each: their shares */
+	for (unsigned i = A; i <= C; i++)
+		T_EQ(reserve_all(hub, peer[i], 1000, buf[i]), MANY / 4 + MANY / 4);
+	used_is(hub, 3 * MANY / 4, 3 * MANY / 4, 0);
+	T_OK(hub_get64(&hub_map_peer(&hub->map, peer[A])->slots_limit_hits) > 0);
+	/* d: what is left of the class; of the next only the last quarter is */
+	T_EQ(reserve_all(hub, peer[D], 1000, buf[D]), MANY / 4 - answers);
+	used_is(hub, MANY - answers, 3 * MANY / 4, 0);
 	/* which is there for who needs that size; then it goes up for that, too */
-	T_EQ(reserve_all(hub, b, 4000, buf[2]), MANY / 4 - answers + MANY / 2);
-	used_is(hub, MANY - answers, MANY - answers, MANY / 2);
-	T_EQ(hub_get64(&hub_map_class(&hub->map, 1)->upward), MANY / 2 + MANY / 4);
-	T_EQ(hub_get64(&hub_map_class(&hub->map, 2)->upward), MANY / 2);
+	T_EQ(reserve_all(hub, peer[D], 4000, buf[PEERS]), MANY / 4 - answers + MANY / 4);
+	used_is(hub, MANY - answers, MANY - answers, MANY / 4);
+	T_EQ(hub_get64(&hub_map_class(&hub->map, 1)->upward), 3 * MANY / 4);
+	T_EQ(hub_get64(&hub_map_class(&hub->map, 2)->upward), MANY / 4);
 
 	/* who waits gets what comes back */
 	shmhub_buf_release(&buf[0][0]);
-	T_EQ(shmhub_reserve(hub, a, 1000, 5000, &buf[0][0]), 0);
-	T_EQ(shmhub_reserve(hub, a, 1000, 30, &buf[3][0]), -ETIMEDOUT);
-	used_is(hub, MANY - answers, MANY - answers, MANY / 2);
-	for (unsigned i = 0; i < 3; i++)
+	struct shmhub_buf one = { 0 };
+
+	T_EQ(shmhub_reserve(hub, peer[A], 1000, 5000, &buf[A][0]), 0);
+	T_EQ(shmhub_reserve(hub, peer[A], 1000, 30, &one), -ETIMEDOUT);
+	used_is(hub, MANY - answers, MANY - answers, MANY / 4);
+	for (unsigned i = 0; i <= PEERS; i++)
 		for (unsigned k = 0; k < 3 * MANY; k++)
 			shmhub_buf_release(&buf[i][k]);
 	hub_live_destroy(hub);
 }
 
-TEST(a_peer_has_its_share_of_a_class_and_of_the_next_and_no_more)
+TEST(a_peer_has_half_of_a_class_and_of_the_next_both_ways_together_and_no_more)
 {
-	const struct shmhub_config config = small_classes(4);
+	static struct shmhub_buf buf[3 * MANY];
+	const struct shmhub_config config = small_classes(8);
 	struct shmhub *hub = hub_live_create(&config);
 	const unsigned peer = hub_live_spawn(hub, "reserver", reserver_child, NULL);
 
 	T_EQ(shmhub_call(hub, peer, ASK_PEER, NULL, 0, 10000, NULL), -EAGAIN);
 	used_is(hub, 2, 2, 0);
+	T_EQ(reserve_all(hub, peer, 1000, buf), 4);
+	used_is(hub, 4, 4, 0);
 	T_EQ(shmhub_call(hub, peer, ASK_PEER, NULL, 0, 10000, NULL), 0);
+	used_is(hub, 2, 2, 0);
+	for (unsigned i = 0; i < 4; i++)
+		shmhub_buf_release(&buf[i]);
 	used_is(hub, 0, 0, 0);
 	hub_live_destroy(hub);
 }
@@ -145,7 +156,7 @@ TEST(a_class_grows_inside_the_file_when_calls_need_more_of_it)
 	struct stat before, after;
 
 	for (unsigned i = 0; i < 3; i++)
-		config.classes[i].max = 2 * N;
+		config.classes[i].max = 4 * N;
 	struct shmhub *hub = hub_live_create(&config);
 	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
 

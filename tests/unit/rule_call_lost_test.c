@@ -117,6 +117,39 @@ TEST(a_large_call_with_slots_to_spare_is_lost)
 	judge_destroy(judge);
 }
 
+/* A quarter of the class lies with the peer. */
+static void large_with_share_used(struct state *st, struct state_hub *hub, struct state_peer *p,
+				  double at, unsigned direction)
+{
+	never_enqueued(st, hub, p, at);
+	hub->call[0].bytes = hub->call[1].bytes = 10 << 20;
+	build_owner(st, hub, build_class(st, hub, 16 << 20, 8), p, direction, HUB_SLOT_HELD, 2, 1);
+}
+
+static void share_used(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	large_with_share_used(st, hub, p, at, HUB_TO_PEER);
+}
+
+TEST(a_call_whose_peer_has_its_share_is_not_lost)
+{
+	rule_none(rule_looks(share_used, 1), "call-lost");
+}
+
+static void other_share_used(struct state *st, struct state_hub *hub, struct state_peer *p,
+			     double at)
+{
+	large_with_share_used(st, hub, p, at, HUB_TO_HOST);
+}
+
+TEST(what_comes_from_a_peer_is_not_the_share_of_what_goes_to_it)
+{
+	struct judge *judge = rule_looks(other_share_used, 1);
+
+	T_OK(build_find(judge, "call-lost", FINDING_CONFIRMED));
+	judge_destroy(judge);
+}
+
 static void lost_descriptor(struct state *st, struct state_hub *hub, struct state_peer *p,
 			    double at)
 {
