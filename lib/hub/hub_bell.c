@@ -43,6 +43,7 @@ void hub_end_open(struct hub_end *end, const struct hub_map *map, unsigned peer,
 	end->mine_ms = is_host ? &entry->host_asleep_ms : &entry->peer_asleep_ms;
 	end->theirs = is_host ? &entry->peer_asleep : &entry->host_asleep;
 	end->bell = bell;
+	end->handled = hub_get64(&in->handled);
 	end->peer = (uint16_t)peer;
 	end->incarnation = (uint16_t)incarnation;
 	end->is_host = is_host;
@@ -135,6 +136,7 @@ int hub_end_send(struct hub_end *end, struct hub_message *m, const void *payload
 	m->time_ms = hub_end_ms(end);
 	m->peer = (uint32_t)end->peer | (uint32_t)end->incarnation << 16;
 	hub_ring_write(&end->tx, m, payload);
+	end->tx.notified += m->kind == HUB_KIND_NOTIFY;
 	if (at)
 		*at = end->tx.position;
 	hub_put32(&ring->sending, hub_tid());
@@ -159,11 +161,18 @@ int hub_end_next(struct hub_end *end, struct hub_message *m)
 	if (hub_ring_is_empty(&end->rx))
 		return 0;
 	end->took_ms = now_ms(end);
+	const uint64_t from = end->rx.position;
 	const int r = hub_ring_next(&end->rx, m, (uint32_t)end->took_ms);
 
-	if (r == 1)
+	if (r == 1 && hub_ring_is_due(&end->rx, from))
 		hub_end_wake(end, HUB_ASLEEP_SPACE);
 	return r;
+}
+
+void hub_end_handled(struct hub_end *end)
+{
+	if (hub_ring_handled(end->rx.ring, ++end->handled))
+		hub_end_wake(end, HUB_ASLEEP_SPACE);
 }
 
 int hub_end_drain_bell(struct hub_end *end)

@@ -25,6 +25,7 @@ struct hub_end {
 	_Atomic uint32_t *mine_ms;
 	_Atomic uint32_t *theirs;    /* what the other end sleeps for */
 	uint64_t took_ms;            /* when the last message was taken */
+	uint64_t handled;            /* notifications that came in, of all incarnations */
 	int bell;                    /* -1: none */
 	uint16_t peer;               /* id of the peer at this link, on both ends */
 	uint16_t incarnation;
@@ -63,6 +64,10 @@ int hub_end_send(struct hub_end *end, struct hub_message *m, const void *payload
  * Returns 1, 0, -EBADMSG as hub_ring_next(). Safety: one consumer at a time; never blocks.
  */
 int hub_end_next(struct hub_end *end, struct hub_message *m);
+
+/* hub_end_handled - one more notification that came in is handled; rings the other end if it waits
+ * for that. Safety: one caller at a time; never blocks. */
+void hub_end_handled(struct hub_end *end);
 
 /* hub_end_announce - this end is about to sleep for `bits`; look once more after it.
  * Safety: MT-safe, wait-free. */

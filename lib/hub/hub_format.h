@@ -41,6 +41,8 @@
  *                           (first cell last)                              payload, header, cells
  *   H2     ring->tail       hub_ring take          hub_ring claim          a cell is written again
  *                                                                          only after it was copied
+ *   H3     ring->handled    hub_ring handled       hub_ring credit         another notification
+ *                                                                          is sent only then
  *   B1     peer->*_asleep,  seq_cst on both sides: the sleeper announces, then looks at the
  *          class->waiters   cells (or the tail, or slot words); the other side publishes, then
  *                           exchanges the announcement. Store, then load, on both sides: only a
@@ -277,7 +279,7 @@ enum hub_kind {
 	HUB_KIND_NOTIFY, /* one way */
 	HUB_KIND_CANCEL, /* the caller no longer wants the answer */
 	HUB_KIND_BODY,   /* a further frame; method: its number, from 1; aux: status, of an answer's */
-	HUB_KIND_CREDIT, /* aux: frames that may follow; with call 0: notifications */
+	HUB_KIND_CREDIT, /* aux: frames that may follow */
 	HUB_KIND_LEAVE,  /* orderly shutdown */
 };
 
@@ -357,7 +359,7 @@ struct hub_ring {
 	_Atomic uint32_t take_ms;     /* last message taken */
 	_Atomic uint32_t reserved0;
 	_Atomic uint64_t refused;     /* descriptors that were nonsense */
-	uint64_t reserved1;
+	_Atomic uint64_t handled;     /* H3: notifications that were handled, of all there were */
 	/* the cells follow */
 };
 _Static_assert(offsetof(struct hub_ring, tail) == 64, "one writer per line");

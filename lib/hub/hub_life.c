@@ -361,7 +361,8 @@ static uint64_t start_of(int pid)
 	return p ? strtoull(p, NULL, 10) : 0;
 }
 
-/* Both rings go on where the last incarnation left them: nothing unread, nothing half written. */
+/* Both rings go on where the last incarnation left them: nothing unread, nothing half written,
+ * no notification unhandled. */
 static void reset_rings(struct shmhub *hub, struct hub_link *link, unsigned peer)
 {
 	struct hub_ring *recv = hub_map_ring(&hub->map, peer, HUB_RECV);
@@ -375,6 +376,8 @@ static void reset_rings(struct shmhub *hub, struct hub_link *link, unsigned peer
 	hub_put64(&recv->tail, out);
 	hub_put64(&send->head, in);
 	hub_put64(&send->tail, in);
+	hub_put64(&recv->handled, link->end.tx.notified);
+	hub_put64(&send->handled, link->end.handled);
 	hub_put32(&recv->sending, 0);
 	hub_put32(&send->sending, 0);
 }

@@ -49,8 +49,6 @@ struct shmhub_peer {
 	struct hub_peer_call call[HUB_PEER_CALLS];
 	unsigned calls;
 	uint32_t share[HUB_CLASSES_MAX];
-	uint64_t notify_ahead;    /* sent beyond the host's credit */
-	uint32_t notify_owed;     /* handled, credit not given yet */
 	unsigned spin_score, spin_skips;
 	uint32_t spin_ns;
 	uint64_t interrupted;     /* sleeps of shmhub_peer_run() that ended with EINTR */

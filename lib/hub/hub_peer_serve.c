@@ -75,19 +75,6 @@ static void handle(struct shmhub_peer *peer, struct shmhub_request *r)
 	hub_add(&peer->entry->handled, 1);
 }
 
-static void give_notify_credit(struct shmhub_peer *peer)
-{
-	struct hub_message m;
-
-	if (peer->notify_owed < HUB_NOTIFY_WINDOW / 2)
-		return;
-	hub_message_init(&m, HUB_KIND_CREDIT, 0);
-	m.aux = (int32_t)peer->notify_owed;
-	/* without room: with one of the next ones; the window is twice as wide */
-	if (!hub_peer_send(peer, &m, NULL, NULL, 0, NULL))
-		peer->notify_owed = 0;
-}
-
 void hub_peer_retire(struct shmhub_peer *peer, struct shmhub_request *r)
 {
 	if (peer->spare)
@@ -124,10 +111,8 @@ void hub_peer_serve(struct shmhub_peer *peer, const struct hub_message *m, struc
 	peer->depth--;
 	peer->serving = outer;
 	hub_request_unref(r);
-	if (!is_call) {
-		peer->notify_owed++;
-		give_notify_credit(peer);
-	}
+	if (!is_call)
+		hub_end_handled(&peer->end);
 }
 
 /* ---- further frames, credit, cancellation ------------------------------------------------------ */

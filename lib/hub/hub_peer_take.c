@@ -37,13 +37,8 @@ static int deliver_now(struct shmhub_peer *peer, const struct hub_message *m)
 {
 	switch (m->kind) {
 	case HUB_KIND_CREDIT:
-		if (m->call)
-			return m->flags & HUB_FLAG_ANSWER ? hub_peer_serve_credit(peer, m) :
-							    hub_peer_call_credit(peer, m);
-		if (m->aux <= 0 || (uint64_t)m->aux > peer->notify_ahead)
-			return -EBADMSG;
-		peer->notify_ahead -= (uint64_t)m->aux;
-		return 0;
+		return m->flags & HUB_FLAG_ANSWER ? hub_peer_serve_credit(peer, m) :
+						    hub_peer_call_credit(peer, m);
 	case HUB_KIND_CANCEL:
 		hub_peer_serve_cancel(peer, m->call);
 		return 1;
@@ -223,7 +218,7 @@ static bool can_put(struct shmhub_peer *peer, void *arg)
 {
 	const struct put *put = arg;
 
-	if (put->is_notify && peer->notify_ahead >= HUB_NOTIFY_WINDOW)
+	if (put->is_notify && hub_ring_credit(&peer->end.tx) == -EAGAIN)
 		return false;
 	return hub_ring_has_room(&peer->end.tx, put->cells, put->urgent);
 }
@@ -241,10 +236,10 @@ static struct put put_of(const struct hub_message *m)
 static int put(struct shmhub_peer *peer, struct hub_message *m, const void *payload,
 	       struct hub_slot_ref *slot, const struct put *put, uint64_t *at)
 {
-	int r = put->is_notify && peer->notify_ahead >= HUB_NOTIFY_WINDOW ?
-			-EAGAIN :
-			hub_ring_claim(&peer->end.tx, put->cells, put->urgent);
+	int r = put->is_notify ? hub_ring_credit(&peer->end.tx) : 0;
 
+	if (!r)
+		r = hub_ring_claim(&peer->end.tx, put->cells, put->urgent);
 	if (r)
 		return r;
 	if (slot && slot->ref != HUB_NO_SLOT) {
@@ -262,7 +257,6 @@ static int put(struct shmhub_peer *peer, struct hub_message *m, const void *payl
 	r = hub_end_send(&peer->end, m, payload, NULL, &peer->rang);
 	if (r)
 		return r;
-	peer->notify_ahead += put->is_notify;
 	if (slot)
 		slot->ref = HUB_NO_SLOT; /* the host's now */
 	return 0;

@@ -172,11 +172,9 @@ struct hub_link {
 	uint64_t net_in, net_out;     /* event thread: positions at the last tick */
 	unsigned net_ticks;           /* for which the peer should have looked */
 
-	pthread_mutex_t send;         /* the producer's end, notify_ahead, out, owed */
-	uint64_t notify_ahead;        /* notifications sent beyond the peer's credit */
+	pthread_mutex_t send;         /* the producer's end, end.handled, out */
 	struct hub_out *out, **out_end;
 	unsigned outs;
-	uint32_t owed;                /* notifications handled, credit not sent yet */
 	struct hub_work flush;
 	_Atomic uint32_t flushing;     /* something is queued that wants a flush */
 	_Atomic uint32_t flush_queued; /* W2: `flush` is with the handler threads */
@@ -346,12 +344,12 @@ void hub_send_later(struct shmhub *hub, struct hub_link *link, unsigned incarnat
 void hub_send_out_free(struct shmhub *hub, struct hub_out *out);
 /* hub_send_drop_all - its peer is dead; link->send is held, and let go for a moment. */
 void hub_send_drop_all(struct shmhub *hub, struct hub_link *link);
-/* hub_send_flush - queued answers and owed credit, as far as there is room. */
+/* hub_send_flush - queued answers, as far as there is room. */
 void hub_send_flush(struct shmhub *hub, struct hub_link *link);
 void hub_send_flush_run(struct hub_work *work);
-/* hub_send_owe - n notifications were handled: give credit now or with the next flush. */
-void hub_send_owe(struct shmhub *hub, struct hub_link *link, unsigned incarnation, uint32_t n);
-/* hub_send_space - the peer has taken messages, or granted credit: wake and flush. */
+/* hub_send_handled - a notification of that incarnation was handled: its peer may send another. */
+void hub_send_handled(struct hub_link *link, unsigned incarnation);
+/* hub_send_space - the peer has taken, or handled, messages: wake and flush. */
 void hub_send_space(struct shmhub *hub, struct hub_link *link);
 /* hub_send_slots - a slot was freed that somebody waits for: wake all who do. */
 void hub_send_slots(struct shmhub *hub);

@@ -25,7 +25,14 @@ _Static_assert(offsetof(struct hub_cell, payload) - offsetof(struct hub_cell, ti
 	       "a descriptor's fixed part is copied in one piece");
 _Static_assert(offsetof(struct hub_message, small) == 32, "private and shared layout agree");
 
-enum { DESC_BYTES = 32 };
+/*
+ * How often the consumer looks for a producer that waits for space, per lap: the look costs a
+ * full fence, as much as the rest of taking a small message. Whoever waits found, after it had
+ * announced itself, no more free cells than HUB_RING_RESERVED and one message less than it needs:
+ * so at least cells - 12 untaken ones. A sixteenth of the ring (one cell, in the smallest) lies
+ * among them, wherever they begin, and at its end the consumer looks.
+ */
+enum { DESC_BYTES = 32, SPACE_LOOKS = 16 };
 
 unsigned hub_ring_cells(uint32_t inline_len)
 {
@@ -39,6 +46,7 @@ void hub_ring_tx_start(struct hub_tx *tx, struct hub_ring *ring, uint32_t cells,
 	tx->ring = ring;
 	tx->mask = cells - 1;
 	tx->position = tx->tail = position;
+	tx->notified = tx->handled = hub_get64(&ring->handled);
 	hub_put64(&ring->head, position);
 }
 
@@ -108,12 +116,42 @@ bool hub_ring_has_room(struct hub_tx *tx, unsigned n, bool may_use_reserved)
 	return look_at_tail(tx) || fits(tx, n, may_use_reserved);
 }
 
-bool hub_ring_drains(const struct hub_ring *ring, uint64_t mask, uint64_t tail,
-		     struct hub_spin *spin)
+int hub_ring_credit(struct hub_tx *tx)
+{
+	if (tx->notified - tx->handled < HUB_NOTIFY_WINDOW)
+		return 0;
+	/* acquire H3 and seq_cst B1: pairs with hub_ring_handled() */
+	const uint64_t handled = atomic_load_explicit(&tx->ring->handled, memory_order_seq_cst);
+
+	if (handled < tx->handled || handled > tx->notified)
+		return -EBADMSG;
+	tx->handled = handled;
+	return tx->notified - handled < HUB_NOTIFY_WINDOW ? 0 : -EAGAIN;
+}
+
+bool hub_ring_handled(struct hub_ring *ring, uint64_t n)
+{
+	if (n % (HUB_NOTIFY_WINDOW / 2)) {
+		/* release H3: pairs with hub_ring_credit() */
+		atomic_store_explicit(&ring->handled, n, memory_order_release);
+		return false;
+	}
+	/* release H3 and seq_cst B1: then the announcement is looked at; see hub_ring_credit() */
+	atomic_store_explicit(&ring->handled, n, memory_order_seq_cst);
+	return true;
+}
+
+bool hub_ring_is_due(const struct hub_rx *rx, uint64_t from)
+{
+	return (from ^ rx->position) > rx->mask / SPACE_LOOKS;
+}
+
+bool hub_ring_moves(const _Atomic uint64_t *count, uint64_t from, uint64_t by,
+		    struct hub_spin *spin)
 {
 	enum { PAUSES = 8 }; /* each look takes the line from the consumer, who stores there */
 
-	while (hub_get64(&ring->tail) - tail <= mask / 4) {
+	while (hub_get64(count) - from <= by) {
 		for (unsigned i = 0; i < PAUSES; i++)
 			hub_relax();
 		spin->n |= HUB_LOOKS_PER_CLOCK - 1; /* a look at the clock costs less than these */
@@ -135,11 +173,13 @@ static void write_more(struct hub_tx *tx, unsigned i, const uint8_t *from, uint3
 /*
  * The consumer has these cells in its cache, from reading them a lap ago; each store to one of
  * them would wait for the line, and the fence of the publication for that. So lines are asked for
- * AHEAD cells before they are written, where they are known to have been taken.
+ * AHEAD cells before they are written, where they are known to have been taken: twice as many
+ * messages get through. Not much nearer: a consumer that follows closely would take them back,
+ * its processor fetches some 20 lines ahead of those it reads.
  */
 static void ask_for_lines(const struct hub_tx *tx)
 {
-	enum { AHEAD = 12 };
+	enum { AHEAD = 32 };
 
 	if (tx->position + AHEAD + 2 - tx->tail > tx->mask)
 		return;
@@ -243,11 +283,17 @@ int hub_ring_next(struct hub_rx *rx, struct hub_message *m, uint32_t now_ms)
 		hub_put64(&ring->refused, ++rx->refused);
 		return -EBADMSG;
 	}
+	const uint64_t from = rx->position;
+
 	rx->position += n;
 	HUB_STEP("ring.next.before_tail");
-	/* release H2 and seq_cst B1: the cells were copied; and the other end's wait for space is
-	 * looked at after this store. Pairs with look_at_tail(). */
-	atomic_store_explicit(&ring->tail, rx->position, memory_order_seq_cst);
+	if (hub_ring_is_due(rx, from))
+		/* release H2 and seq_cst B1: the cells were copied; and the other end's wait for
+		 * space is looked at after this store. Pairs with look_at_tail(). */
+		atomic_store_explicit(&ring->tail, rx->position, memory_order_seq_cst);
+	else
+		/* release H2: see above */
+		atomic_store_explicit(&ring->tail, rx->position, memory_order_release);
 	HUB_STEP("ring.next.after_tail");
 	hub_add(&rx->taken, 1);
 	hub_add(&rx->taken_bytes, m->len);

@@ -53,6 +53,8 @@ struct hub_tx { /* the producer's end */
 	uint64_t mask;
 	uint64_t position; /* of the next message's first cell */
 	uint64_t tail;     /* the consumer's, as last seen and checked */
+	uint64_t notified; /* notifications sent, in all incarnations */
+	uint64_t handled;  /* of them, as last seen and checked */
 	uint64_t messages, bytes, bells, full, full_waits;
 };
 
@@ -112,8 +114,8 @@ void hub_ring_publish(struct hub_tx *tx, unsigned n, uint32_t bytes);
  * m  filled on 1. Copied once, then checked: cell words, cell count against len. Whether slot,
  *    call and kind make sense is the caller's to judge.
  *
- * The tail is stored before this returns, so before any handler runs; a full fence lies
- * between that store and whatever the caller loads next (B1: an end that waits for space).
+ * The tail is stored before this returns, so before any handler runs; where hub_ring_is_due(),
+ * a full fence lies between that store and whatever the caller loads next (B1).
  * Returns 1; 0 when there is none; -EBADMSG when the cells make no sense (nothing taken).
  * Safety: one-owner, wait-free.
  */
@@ -133,13 +135,33 @@ bool hub_ring_is_empty(const struct hub_rx *rx);
 bool hub_ring_is_torn(const struct hub_rx *rx);
 
 /*
- * hub_ring_drains - producer that found its ring full: does the consumer take meanwhile? True
- * once a quarter of the ring is free, so that it is not filled message by message.
- * tail  the ring's tail as it was found. May be called by one that is no longer the producer.
- * Safety: MT-safe; spins.
+ * hub_ring_credit - may one more notification be sent? A consumer that takes them into a queue
+ * (it is blocked itself) lets its ring run empty, so they are counted beside it.
+ * Returns 0; -EAGAIN when HUB_NOTIFY_WINDOW of them are not handled yet; -EBADMSG when the
+ * consumer's count makes no sense. Safety: one-owner, wait-free.
  */
-bool hub_ring_drains(const struct hub_ring *ring, uint64_t mask, uint64_t tail,
-		     struct hub_spin *spin);
+int hub_ring_credit(struct hub_tx *tx);
+
+/*
+ * hub_ring_handled - consumer: `n` notifications, of all there were, are handled.
+ * True: half a window is over, and a producer that sleeps for space is to be woken. A full
+ * fence lies between the count and whatever the caller loads next then (B1).
+ * Safety: one caller at a time, wait-free.
+ */
+bool hub_ring_handled(struct hub_ring *ring, uint64_t n);
+
+/* hub_ring_is_due - consumer that took what lay between the two positions: is a producer that
+ * waits for space to be looked for? Often enough for one that found the ring full (hub_ring.c).
+ * Safety: MT-safe. */
+bool hub_ring_is_due(const struct hub_rx *rx, uint64_t from);
+
+/*
+ * hub_ring_moves - producer that found no room: does the consumer go on meanwhile? True once
+ * *count, a tail or a count of the ring, is more than `by` beyond `from`: not after each message.
+ * May be called by one that is no longer the producer. Safety: MT-safe; spins.
+ */
+bool hub_ring_moves(const _Atomic uint64_t *count, uint64_t from, uint64_t by,
+		    struct hub_spin *spin);
 
 /* hub_ring_has_room - the second look of an end that has announced its wait for space (B1). */
 bool hub_ring_has_room(struct hub_tx *tx, unsigned n, bool may_use_reserved);

@@ -273,9 +273,9 @@ static unsigned cells_of(const struct hub_message *m)
 	return hub_ring_cells(m->slot == HUB_NO_SLOT ? m->len : 0);
 }
 
-static bool has_credit(const struct hub_link *link, const struct hub_message *m)
+static int credit_for(struct hub_link *link, const struct hub_message *m)
 {
-	return m->kind != HUB_KIND_NOTIFY || link->notify_ahead < HUB_NOTIFY_WINDOW;
+	return m->kind == HUB_KIND_NOTIFY ? hub_ring_credit(&link->end.tx) : 0;
 }
 
 /* Room for the descriptor is certain before the slot goes in flight. */
@@ -283,8 +283,10 @@ static int put(struct shmhub *hub, struct hub_link *link, struct hub_message *m,
 	       const void *payload, struct hub_slot_ref *slot, struct hub_pend *pend, bool *rang)
 {
 	struct hub_end *end = &link->end;
-	int r = has_credit(link, m) ? hub_ring_claim(&end->tx, cells_of(m), is_urgent(m)) : -EAGAIN;
+	int r = credit_for(link, m);
 
+	if (!r)
+		r = hub_ring_claim(&end->tx, cells_of(m), is_urgent(m));
 	if (r)
 		return r;
 	if (slot && slot->ref != HUB_NO_SLOT) {
@@ -300,8 +302,6 @@ static int put(struct shmhub *hub, struct hub_link *link, struct hub_message *m,
 	if (pend)
 		hub_pend_note_sent(hub, pend, end->peer, end->tx.position);
 	r = hub_end_send(end, m, payload, NULL, rang);
-	if (!r && m->kind == HUB_KIND_NOTIFY)
-		link->notify_ahead++;
 	if (!r && slot)
 		slot->ref = HUB_NO_SLOT; /* the peer's now */
 	return r;
@@ -329,7 +329,7 @@ static int wait_for_space(struct shmhub *hub, struct hub_link *link, struct hub_
 	int r = 0;
 
 	hub_end_announce(&link->end, HUB_ASLEEP_SPACE);
-	const bool room = has_credit(link, m) &&
+	const bool room = credit_for(link, m) != -EAGAIN &&
 			  hub_ring_has_room(&link->end.tx, cells_of(m), is_urgent(m));
 
 	pthread_mutex_unlock(&link->send);
@@ -342,38 +342,25 @@ static int wait_for_space(struct shmhub *hub, struct hub_link *link, struct hub_
 	return hub_is_stopping(hub) ? -ESHUTDOWN : r;
 }
 
-/* Credit has come in, and nobody has taken it yet: the event thread may be about to, but wants the
- * processor that we run on. As a calling thread does. */
-static bool take_credit_in(struct shmhub *hub, struct hub_link *link)
-{
-	const struct hub_ring *in = link->end.rx.ring;
-
-	if (hub_get64(&in->head) == hub_get64(&in->tail) || hub_work_must_not_block() ||
-	    !hub_role_try(link))
-		return false;
-	const int n = hub_take(hub, link, HUB_TURN);
-
-	hub_role_leave(hub, link);
-	return n > 0;
-}
-
 /*
- * Before it sleeps: does the peer take, or has it given credit, right now? A sleep costs a bell,
- * the event thread and a futex, and the ring stands still meanwhile. Without the lock meanwhile;
- * with it again on return. True: something has changed.
+ * Before it sleeps: does the peer take, or handle, right now? A sleep costs a bell, the event
+ * thread and a futex, and the ring stands still meanwhile. Without the lock meanwhile; with it
+ * again on return. True: something has changed.
  */
 static bool spin_for_space(struct shmhub *hub, struct hub_link *link, const struct hub_message *m)
 {
 	struct hub_spin spin = { .for_ns = hub_get32(&hub->spin_ns) };
 	const struct hub_ring *ring = link->end.tx.ring;
 	const uint64_t mask = link->end.tx.mask, tail = link->end.tx.tail;
-	const bool wants_credit = !has_credit(link, m);
+	const uint64_t handled = link->end.tx.handled;
+	const bool wants_credit = credit_for(link, m);
 
-	if (!wants_credit && hub_get32(link->end.theirs))
+	if (hub_get32(link->end.theirs))
 		return false; /* it sleeps: rung, but not soon here */
 	pthread_mutex_unlock(&link->send);
-	const bool changed = wants_credit ? take_credit_in(hub, link) :
-					    hub_ring_drains(ring, mask, tail, &spin);
+	const bool changed =
+		wants_credit ? hub_ring_moves(&ring->handled, handled, HUB_NOTIFY_WINDOW / 4, &spin) :
+			       hub_ring_moves(&ring->tail, tail, mask / 4, &spin);
 
 	pthread_mutex_lock(&link->send);
 	return changed;
@@ -456,20 +443,6 @@ static int settle(struct shmhub *hub, struct hub_link *link, struct hub_out *out
 	return 0;
 }
 
-static int flush_credit(struct shmhub *hub, struct hub_link *link)
-{
-	struct hub_message m = { .kind = HUB_KIND_CREDIT, .slot = HUB_NO_SLOT,
-				 .aux = (int32_t)link->owed };
-
-	if (link->owed < HUB_NOTIFY_WINDOW / 2)
-		return 0;
-	const int r = put(hub, link, &m, NULL, NULL, NULL, NULL);
-
-	if (!r)
-		link->owed = 0;
-	return r;
-}
-
 /* What was sent, or cannot be, goes to `done`: freeing a slot may want other links' locks. */
 static int flush_one(struct shmhub *hub, struct hub_link *link, struct hub_out **done)
 {
@@ -491,7 +464,7 @@ static int flush_one(struct shmhub *hub, struct hub_link *link, struct hub_out *
 
 static int flush_locked(struct shmhub *hub, struct hub_link *link, struct hub_out **done)
 {
-	int r = flush_credit(hub, link);
+	int r = 0;
 
 	while (!r && link->out)
 		r = flush_one(hub, link, done);
@@ -515,8 +488,6 @@ void hub_send_drop_all(struct shmhub *hub, struct hub_link *link)
 	link->out = NULL;
 	link->out_end = &link->out;
 	link->outs = 0;
-	link->owed = 0;
-	link->notify_ahead = 0;
 	hub_put32(&link->flushing, 0);
 	pthread_mutex_unlock(&link->send);
 	free_outs(hub, all);
@@ -564,16 +535,10 @@ void hub_send_later(struct shmhub *hub, struct hub_link *link, unsigned incarnat
 		hub_send_flush(hub, link);
 }
 
-void hub_send_owe(struct shmhub *hub, struct hub_link *link, unsigned incarnation, uint32_t n)
+void hub_send_handled(struct hub_link *link, unsigned incarnation)
 {
 	pthread_mutex_lock(&link->send);
-	const bool same = !still_open(link, incarnation);
-
-	if (same)
-		link->owed += n;
-	const bool flush = same && link->owed >= HUB_NOTIFY_WINDOW / 2;
-
+	if (!still_open(link, incarnation))
+		hub_end_handled(&link->end);
 	pthread_mutex_unlock(&link->send);
-	if (flush)
-		hub_send_flush(hub, link);
 }

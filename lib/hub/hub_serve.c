@@ -189,7 +189,7 @@ static void run(struct hub_work *work)
 		if (link->notifies)
 			link->notifies--;
 		pthread_mutex_unlock(&link->lock);
-		hub_send_owe(r->hub, link, incarnation, 1);
+		hub_send_handled(link, incarnation);
 	}
 	hub_request_unref(r);
 }

@@ -35,18 +35,8 @@ static int take_slot(struct shmhub *hub, struct hub_link *link, const struct hub
 
 static int credit(struct shmhub *hub, struct hub_link *link, const struct hub_message *m)
 {
-	if (m->call)
-		return m->flags & HUB_FLAG_ANSWER ? hub_request_credit(link, m) :
-						    hub_pend_credit(hub, link, m);
-	pthread_mutex_lock(&link->send);
-	const bool makes_sense = m->aux > 0 && (uint64_t)m->aux <= link->notify_ahead;
-
-	if (makes_sense)
-		link->notify_ahead -= (uint64_t)m->aux;
-	pthread_mutex_unlock(&link->send);
-	if (makes_sense)
-		hub_send_space(hub, link);
-	return makes_sense ? 0 : -EBADMSG;
+	return m->flags & HUB_FLAG_ANSWER ? hub_request_credit(link, m) :
+					    hub_pend_credit(hub, link, m);
 }
 
 static int body(struct shmhub *hub, struct hub_link *link, const struct hub_message *m,

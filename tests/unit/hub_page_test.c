@@ -141,7 +141,7 @@ static const struct layout {
 		F(hub_ring, take_ms),
 		F(hub_ring, reserved0),
 		F(hub_ring, refused),
-		F(hub_ring, reserved1),
+		F(hub_ring, handled),
 	} },
 	{ "hub_cell", sizeof(struct hub_cell), {
 		F(hub_cell, word),
