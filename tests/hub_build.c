@@ -18,7 +18,7 @@ enum { EVENT_MS = HUB_BUILD_AGE_MS - 8000 };
 
 static const struct {
 	uint32_t bytes, slots, max;
-} classes[] = { { 1024, 64, 128 }, { 65536, 8, 8 } };
+} classes[] = { { 1024, 64, 512 }, { 65536, 8, 8 } };
 enum { CLASSES = sizeof(classes) / sizeof(classes[0]) };
 
 static uint64_t now_ns(clockid_t clock)
@@ -223,6 +223,15 @@ struct hub_class *hub_build_class(struct hub_build *b, unsigned i)
 struct hub_slot *hub_build_slot(struct hub_build *b, unsigned klass, unsigned i)
 {
 	return element(b, HUB_SECTION_SLOTS, klass, i);
+}
+
+void hub_build_give(struct hub_build *b, unsigned i, unsigned peer, unsigned direction,
+		    unsigned state, unsigned age_ms)
+{
+	struct hub_slot *slot = hub_build_slot(b, 0, i);
+
+	atomic_store(&slot->time_ms, HUB_BUILD_AGE_MS - age_ms);
+	atomic_store(&slot->word, HUB_SLOT_WORD(state, direction, peer, 1, i + 1));
 }
 
 struct hub_call *hub_build_call(struct hub_build *b, unsigned by, unsigned i)

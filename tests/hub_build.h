@@ -10,7 +10,7 @@
  *	hub_build_close(&b);
  *
  * The file is $TMPDIR/demo.hub. It was created 100 s ago by this very process, on this boot. It
- * has rings of 16 cells, 8 calls, 2 classes: 0 of 64 slots of 1K (room for 128), 1 of 8 of 64K.
+ * has rings of 16 cells, 8 calls, 2 classes: 0 of 64 slots of 1K (room for 512), 1 of 8 of 64K.
  */
 #ifndef SHMSCOPE_TESTS_HUB_BUILD_H
 #define SHMSCOPE_TESTS_HUB_BUILD_H
@@ -54,6 +54,10 @@ struct hub_cell *hub_build_cell(struct hub_build *b, unsigned peer, unsigned dir
 struct hub_class *hub_build_class(struct hub_build *b, unsigned i);
 struct hub_slot *hub_build_slot(struct hub_build *b, unsigned klass, unsigned i);
 struct hub_call *hub_build_call(struct hub_build *b, unsigned by, unsigned i);
+
+/* Slot i of class 0 has been in these hands for so long: HUB_TO_PEER, ..., HUB_SLOT_HELD, ... */
+void hub_build_give(struct hub_build *b, unsigned i, unsigned peer, unsigned direction,
+		    unsigned state, unsigned age_ms);
 
 /*
  * hub_build_put - write a message of 1 to 4 cells at the head of a ring and publish it: call

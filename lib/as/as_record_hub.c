@@ -378,13 +378,13 @@ static unsigned keep_oldest(struct as_record_old *old, unsigned n, unsigned room
 	return n + 1;
 }
 
-/* Milliseconds since the hub's stamp `ms`. */
-static uint32_t age_of(const struct as_record_hub_view *v, uint32_t ms)
+/* Now, as the hub's stamps count. */
+static uint32_t now_ms(const struct as_record_hub_view *v)
 {
 	const uint64_t now = as_sys_clock_ns(CLOCK_MONOTONIC);
 	const uint64_t created = v->hub->header.created_ns;
 
-	return (uint32_t)((now > created ? now - created : 0) / 1000000) - ms;
+	return (uint32_t)((now > created ? now - created : 0) / 1000000);
 }
 
 static void write_class(struct as_record *r, const struct as_record_hub_view *v, unsigned index)
@@ -451,48 +451,79 @@ static void write_slot(struct as_record *r, const struct as_record_hub_view *v, 
 }
 
 /* Would a record tell of it? In somebody's hands for a second or more, and for a peer its own. */
-static bool is_told(const struct as_record_hub_view *v, const struct hub_slot *s, uint32_t *age_ms)
+static bool is_told(const struct as_record_hub_view *v, const struct hub_slot *s, uint32_t now,
+		    uint32_t *age_ms)
 {
 	const uint64_t word = word64(&s->word);
 
-	*age_ms = age_of(v, word32(&s->time_ms));
+	*age_ms = now - word32(&s->time_ms);
 	return as_slot_is_sane(v->hub, word) && HUB_SLOT_STATE(word) != HUB_SLOT_FREE &&
 	       *age_ms >= 1000 && *age_ms < UINT32_MAX / 2 &&
 	       (v->host || HUB_SLOT_PEER(word) == v->peer);
 }
 
-/* How young a slot may be to be among the oldest AS_RECORD_SLOTS of its class. */
-static uint32_t age_limit(const struct as_record_hub_view *v, unsigned klass)
+/* Where the age of the oldest slot in flight the same way is kept; NULL: it is in no flight. */
+static uint32_t *oldest_with(const struct as_record_hub_view *v, const struct hub_slot *s)
+{
+	const uint64_t word = word64(&s->word);
+
+	if (HUB_SLOT_STATE(word) != HUB_SLOT_IN_FLIGHT || HUB_SLOT_PEER(word) > HUB_PEERS_MAX)
+		return NULL;
+	return &v->oldest_to[2 * HUB_SLOT_PEER(word) + HUB_SLOT_DIRECTION(word)];
+}
+
+/* How old a slot must be to be among the oldest AS_RECORD_SLOTS of its class; v->oldest_to is
+ * filled. */
+static uint32_t age_limit(const struct as_record_hub_view *v, unsigned klass, uint32_t now)
 {
 	struct as_ring_walk walk;
 	const struct hub_slot *slot;
 	uint32_t index, age;
 	unsigned n = 0;
 
+	for (unsigned i = 0; i < AS_RECORD_OLDEST_TO; i++)
+		v->oldest_to[i] = 0;
 	if (as_slots_begin(&walk, v->hub, klass, v->space) != 0)
 		return UINT32_MAX;
-	while (as_slots_next(&walk, &slot, &index) == 1)
-		if (is_told(v, slot, &age))
-			n = keep_oldest(v->old, n, AS_RECORD_SLOTS,
-					(struct as_record_old){ index, age });
+	while (as_slots_next(&walk, &slot, &index) == 1) {
+		if (!is_told(v, slot, now, &age))
+			continue;
+		uint32_t *const oldest = oldest_with(v, slot);
+
+		if (oldest && age > *oldest)
+			*oldest = age;
+		n = keep_oldest(v->old, n, AS_RECORD_SLOTS, (struct as_record_old){ index, age });
+	}
 	return n ? v->old[0].age_ms : UINT32_MAX;
 }
 
+/*
+ * The oldest slots. One who holds hundreds must not hide another's that was sent and never
+ * arrived: so the oldest in flight to each peer, and from it, too.
+ */
 static void write_slots(struct as_record *r, const struct as_record_hub_view *v, unsigned klass)
 {
 	struct as_ring_walk walk;
 	const struct hub_slot *slot;
 	uint32_t index, age;
 	unsigned n = 0;
-	const uint32_t limit = age_limit(v, klass);
+	const uint32_t now = now_ms(v), limit = age_limit(v, klass, now);
 
 	if (limit == UINT32_MAX || as_slots_begin(&walk, v->hub, klass, v->space) != 0)
 		return;
-	while (n < AS_RECORD_SLOTS && as_slots_next(&walk, &slot, &index) == 1)
-		if (is_told(v, slot, &age) && age >= limit) {
-			write_slot(r, v, klass, index, slot);
+	while (as_slots_next(&walk, &slot, &index) == 1) {
+		if (!is_told(v, slot, now, &age))
+			continue;
+		uint32_t *const oldest = oldest_with(v, slot);
+
+		if (age >= limit && n < AS_RECORD_SLOTS)
 			n++;
-		}
+		else if (!oldest || !*oldest || age < *oldest)
+			continue;
+		if (oldest && age >= *oldest)
+			*oldest = 0; /* one of them is enough */
+		write_slot(r, v, klass, index, slot);
+	}
 }
 
 static void write_classes(struct as_record *r, const struct as_record_hub_view *v)

@@ -14,7 +14,11 @@
 #include "lib/as/as_record.h"
 #include "lib/as/as_ring.h"
 
-enum { AS_RECORD_SLOTS = 256, AS_RECORD_CALLS = 256 };
+enum {
+	AS_RECORD_SLOTS = 256,
+	AS_RECORD_CALLS = 256,
+	AS_RECORD_OLDEST_TO = 2 * (HUB_PEERS_MAX + 1), /* each peer, each direction */
+};
 
 /* Where unread bytes of doorbells can be asked for; descriptors of the calling thread. */
 struct as_record_bells {
@@ -46,7 +50,8 @@ struct as_record_hub_view {
 	struct as_ring *ring;
 	struct as_class *klass;
 	struct as_record_old *old; /* AS_RECORD_SLOTS entries */
-	uint32_t *oldest_to;       /* HUB_PEERS_MAX + 1: age of the oldest call to each peer */
+	uint32_t *oldest_to;       /* AS_RECORD_OLDEST_TO: age of the oldest call to each peer, of
+				      the oldest slot in flight to it and from it */
 };
 
 /* as_record_look - a look at the transport begins. */

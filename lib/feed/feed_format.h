@@ -59,7 +59,8 @@
  *   waiters, claims, failed, no_space, owners (array of {peer, incarnation, dir ("to_peer",
  *   "to_host"), state ("allocated", "in_flight", "held", "punching"), n, oldest_ms})
  * slot    d, look, h, class, slot, state (as in owners), peer, incarnation, dir, generation,
- *   time_ms, bytes, call, method: slots that left "free" more than a second ago; the oldest 256 of a class
+ *   time_ms, bytes, call, method: slots that left "free" more than a second ago; the oldest 256 of a
+ *   class, and the oldest in flight to each peer and from it
  * call    d, look, h, by (0 the host, else the peer whose call it is), id, state ("pending",
  *   "answered", "failed", "cancelled"), peer, method, started_us, tid, deadline_ms,
  *   enqueued_peer, enqueued_at (position + 1; 0 never), bytes, for_call, for_peer (the call in
@@ -70,7 +71,9 @@
  *   stack (s or null), reason (null, or why there is no stack), blocked_ms (null: not known),
  *   wchan, on (what the descriptor in args[0] is, as /proc/self/fd names it: "pipe:[1234]",
  *   "socket:[99]", a path; null or absent: not asked, or no descriptor), mono_us, mark ("0x":
- *   another one in a later dump: the thread has run in between; null: not known)
+ *   another one in a later dump: the thread has run in between; null: not known), ran_us, queued_us
+ *   (since it began: for how long it has run, and for how long it could have run and got no CPU, a
+ *   wait that is not over left out; null: not known)
  * word    d, look, of (tid that sleeps on it), addr ("0x"), value ("0x" of its 32 bits), mono_us.
  *   Look 1 stands behind its thread. Look 2 follows when all threads were told, for words that
  *   may have an owner or changed while somebody sleeps on them; it adds

@@ -635,7 +635,7 @@ static struct state_slot slot_of(const struct filling *f, unsigned klass, uint32
  * A list that only keeps its oldest. There may be a million of them, of which 256 are shown.
  * More than LIST elements are never held: then the youngest are dropped.
  */
-enum { LIST = 4096 };
+enum { LIST = 4096, OLDEST_WITH = 2 * (HUB_PEERS_MAX + 1) };
 
 static void keep_oldest(void *all, size_t *n, size_t element, size_t most,
 			int (*compare)(const void *, const void *))
@@ -673,9 +673,38 @@ static void list_slot(struct filling *f, unsigned klass, uint32_t index, const s
 		hub->every[hub->everys++] = slot_of(f, klass, index, slot);
 }
 
+/* The oldest slots in flight to each peer and from it: 2 * peer + direction. */
+static void note_oldest_with(struct state_slot *oldest, const struct state_slot *slot)
+{
+	if (slot->slot_state != HUB_SLOT_IN_FLIGHT || slot->peer > HUB_PEERS_MAX)
+		return;
+	struct state_slot *o = &oldest[2 * slot->peer + slot->direction];
+
+	if (!o->peer || by_slot_time(slot, o) < 0)
+		*o = *slot;
+}
+
+/* Those of them that are not listed as the oldest of all. */
+static void add_oldest_with(struct filling *f, const struct state_slot *listed, size_t n,
+			    const struct state_slot *oldest)
+{
+	for (unsigned i = 0; i < OLDEST_WITH && !f->no_memory; i++) {
+		bool is_there = !oldest[i].peer;
+
+		/* they stand in order of time: one that is not younger than the last may be there */
+		if (!is_there && n && by_slot_time(&oldest[i], &listed[n - 1]) <= 0)
+			for (size_t k = 0; k < n && !is_there; k++)
+				is_there = listed[k].index == oldest[i].index;
+		if (!is_there)
+			add_slot(f, &oldest[i]);
+	}
+}
+
+/* As as_record_hub() chooses them: one who holds hundreds must not hide what another lost. */
 static void fill_slots(struct filling *f, unsigned klass)
 {
 	FREES struct state_slot *all = NULL;
+	FREES struct state_slot *oldest = calloc(OLDEST_WITH, sizeof(*oldest));
 	size_t n = 0, room = 0;
 	struct as_ring_walk walk;
 	const struct hub_slot *slot;
@@ -690,15 +719,18 @@ static void fill_slots(struct filling *f, unsigned klass)
 			continue;
 		if (n == LIST)
 			keep_oldest(all, &n, sizeof(*all), HUB_LOOK_SLOTS, by_slot_time);
-		if (!GROW(all, n, room)) {
+		if (!oldest || !GROW(all, n, room)) {
 			f->no_memory = true;
 			return;
 		}
-		all[n++] = slot_of(f, klass, index, slot);
+		all[n] = slot_of(f, klass, index, slot);
+		note_oldest_with(oldest, &all[n++]);
 	}
 	keep_oldest(all, &n, sizeof(*all), HUB_LOOK_SLOTS, by_slot_time);
 	for (size_t i = 0; i < n && !f->no_memory; i++)
 		add_slot(f, &all[i]);
+	if (n == HUB_LOOK_SLOTS)
+		add_oldest_with(f, all, n, oldest);
 }
 
 static void fill_owners(struct filling *f, const struct as_class *from, struct state_class *class)

@@ -16,7 +16,8 @@ struct hub_look;
 enum {
 	HUB_LOOK_RECENT = 32, /* messages listed of each ring: the last */
 	HUB_LOOK_EVERY = 4096, /* slots listed of each class when all are wanted */
-	HUB_LOOK_SLOTS = 256, /* single slots listed of each class: the oldest */
+	HUB_LOOK_SLOTS = 256, /* single slots listed of each class: the oldest, and the oldest in
+				 flight to each peer and from it */
 	HUB_LOOK_CALLS = 256, /* calls listed of each table: the oldest; of the host's also the
 				 oldest to each peer and what tells something by itself */
 };

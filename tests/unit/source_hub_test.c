@@ -158,7 +158,7 @@ TEST(a_sound_hub_is_told_as_it_is)
 	T_EQ(hub->classes, 2);
 	T_EQ(hub->klass[0].bytes, 1024);
 	T_EQ(hub->klass[0].slots, 64);
-	T_EQ(hub->klass[0].slots_max, 128);
+	T_EQ(hub->klass[0].slots_max, 512);
 	T_EQ(hub->klass[0].count[HUB_SLOT_FREE], 62);
 	T_EQ(hub->klass[0].count[HUB_SLOT_HELD], 1);
 	T_EQ(hub->klass[0].owners, 2);
@@ -790,6 +790,39 @@ TEST(a_peer_that_is_dead_by_now_is_only_carried)
 	T_EQ(st.process[0].carried, true);
 	done();
 	feed_build_clean();
+}
+
+static bool lists_slot(const struct state_hub *hub, uint32_t i)
+{
+	for (size_t k = 0; k < hub->slots; k++)
+		if (hub->slot[k].index == i)
+			return true;
+	return false;
+}
+
+TEST(a_peer_that_holds_hundreds_of_slots_does_not_hide_what_another_lost)
+{
+	enum { MANY = 400, SENT = MANY, LATER, ANSWER, HELD, ALL };
+
+	hub_build_open(&b, 3);
+	atomic_store(&hub_build_class(&b, 0)->slots, ALL);
+	for (unsigned i = 0; i < MANY; i++)
+		hub_build_give(&b, i, 1, HUB_TO_PEER, i % 2 ? HUB_SLOT_HELD : HUB_SLOT_IN_FLIGHT,
+			       90000 - i);
+	hub_build_give(&b, SENT, 2, HUB_TO_PEER, HUB_SLOT_IN_FLIGHT, 11000);
+	hub_build_give(&b, LATER, 2, HUB_TO_PEER, HUB_SLOT_IN_FLIGHT, 10999);
+	hub_build_give(&b, ANSWER, 2, HUB_TO_HOST, HUB_SLOT_IN_FLIGHT, 10998);
+	hub_build_give(&b, HELD, 2, HUB_TO_PEER, HUB_SLOT_HELD, 12000);
+	const struct state_hub *hub = look();
+
+	T_OK(lists_slot(hub, 0));
+	T_OK(lists_slot(hub, HUB_LOOK_SLOTS - 1));
+	T_OK(lists_slot(hub, SENT)); /* the oldest in flight to that peer */
+	T_OK(lists_slot(hub, ANSWER)); /* and from it */
+	T_OK(!lists_slot(hub, LATER));
+	T_OK(!lists_slot(hub, HELD));
+	T_EQ(hub->slots, HUB_LOOK_SLOTS + 2);
+	done();
 }
 
 static void put_call(unsigned i, unsigned peer, unsigned age_ms)

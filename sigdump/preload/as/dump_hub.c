@@ -93,7 +93,7 @@ static struct {
 	struct as_ring ring;
 	struct as_class klass;
 	struct as_record_old old[AS_RECORD_SLOTS];
-	uint32_t oldest_to[HUB_PEERS_MAX + 1];
+	uint32_t oldest_to[AS_RECORD_OLDEST_TO];
 } room;
 
 static void look_at(struct as_record *r, struct as_record_hub_view *v, const struct dump_hub *hub)
