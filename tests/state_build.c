@@ -245,6 +245,11 @@ void build_stopped(struct state *st, struct state_peer *peer)
 	build_loop(st, peer)->state = 'T';
 }
 
+void build_cpu(struct state *st, struct state_thread *t, double ran, double queued)
+{
+	t->cpu = (struct state_cpu){ st->now_us, (uint64_t)(ran * 1e6), (uint64_t)(queued * 1e6) };
+}
+
 /* ---- stacks --------------------------------------------------------------------------------- */
 
 int build_stack(struct state *st, const char *const *functions)

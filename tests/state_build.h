@@ -47,6 +47,9 @@ void build_spinning(struct state *st, struct state_peer *peer, double seconds);
 void build_blocked(struct state *st, struct state_peer *peer, double seconds);
 void build_stopped(struct state *st, struct state_peer *peer);
 
+/* What the thread has got of the CPUs by now, in seconds. */
+void build_cpu(struct state *st, struct state_thread *t, double ran, double queued);
+
 /* Frames by name: "inner", "outer", NULL. Returns the stack's index. */
 int build_stack(struct state *st, const char *const *functions);
 

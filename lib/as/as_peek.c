@@ -206,6 +206,7 @@ void as_peek_thread(struct as_peek *p, pid_t tid, struct as_thread *t)
 	t->state = '?';
 	t->nr = -1;
 	t->error = 0;
+	t->mark = (struct as_proc_mark){ .ran = 0 }; /* not that of the thread before */
 	t->sp = t->pc = t->start = 0;
 	t->end = AS_END_NO_CFI;
 	for (unsigned i = 0; i < 6; i++)

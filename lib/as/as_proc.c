@@ -300,6 +300,8 @@ enum { STATUS_ROOM = 8192 };
 
 static int mark_of_status(const char *text, size_t n, struct as_proc_mark *mark)
 {
+	mark->is_time = false;
+	mark->waited = 0;
 	return status_field(text, n, "voluntary_ctxt_switches", false, &mark->ran) &&
 			       status_field(text, n, "nonvoluntary_ctxt_switches", false, &mark->times)
 		       ? 0
@@ -309,15 +311,16 @@ static int mark_of_status(const char *text, size_t n, struct as_proc_mark *mark)
 static int mark_of_schedstat(const char *text, size_t n, struct as_proc_mark *mark)
 {
 	struct as_scan s = as_scan_text(text, n);
-	uint64_t waited;
 
+	mark->is_time = false;
 	if (!as_scan_u64(&s, &mark->ran))
 		return -EBADMSG;
 	as_scan_blanks(&s);
-	if (!as_scan_u64(&s, &waited))
+	if (!as_scan_u64(&s, &mark->waited))
 		return -EBADMSG;
 	as_scan_blanks(&s);
-	return as_scan_u64(&s, &mark->times) ? 0 : -EBADMSG;
+	mark->is_time = as_scan_u64(&s, &mark->times);
+	return mark->is_time ? 0 : -EBADMSG;
 }
 
 int as_proc_watch_mark(const struct as_proc_watch *w, struct as_proc_mark *mark)

@@ -83,8 +83,11 @@ int as_proc_stat(int proc_fd, pid_t tid, struct as_proc_stat *st);
  * all zero, from the context-switch counts of status.
  */
 struct as_proc_mark {
-	uint64_t ran;   /* ns run, or voluntary switches */
-	uint64_t times; /* times scheduled, or involuntary switches */
+	uint64_t ran;    /* ns run, or voluntary switches */
+	uint64_t times;  /* times scheduled, or involuntary switches */
+	uint64_t waited; /* ns in which it could have run and got no CPU, a wait that is not over
+			    left out; no part of the mark */
+	bool is_time;    /* ran and waited are ns */
 };
 
 /* The file that marks are read from, kept open from one look to the next. */

@@ -506,6 +506,13 @@ void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_th
 		as_json_hex(j, "mark", as_proc_mark_word(&t->mark));
 	else
 		as_json_null(j, "mark");
+	if (t->mark.is_time) {
+		as_json_u64(j, "ran_us", t->mark.ran / 1000);
+		as_json_u64(j, "queued_us", t->mark.waited / 1000);
+	} else {
+		as_json_null(j, "ran_us");
+		as_json_null(j, "queued_us");
+	}
 	end(r);
 	if (as_waits_first(&r->waits, p, t, &wait))
 		write_word(r, p, &wait);

@@ -182,6 +182,17 @@ void candidate_stack(struct candidates *out, struct candidate *c, const struct s
 	c->where.site = site_of(out, st, t);
 }
 
+void candidate_watch_cpu(struct candidate *c, const struct state_thread *t,
+			 uint64_t unknown_dwell_us)
+{
+	c->cpu = (struct candidate_cpu){ .wanted = true, .unknown_dwell_us = unknown_dwell_us };
+	if (!t)
+		return;
+	c->cpu.tid = t->tid;
+	c->cpu.runs = t->state == 'R' || t->moved;
+	c->cpu.use = t->cpu;
+}
+
 /* ---- of threads ------------------------------------------------------------------------------- */
 
 /* The hub that the process has a part in, and as which peer; NULL for the host, or neither. */

@@ -10,8 +10,9 @@
  * judge gives up on that look.
  *
  * In every text {held} stands for how long the finding has held, {samples} for "N samples",
- * {unchanged} for "unchanged in N samples" ("seen once") and {stack} for " (stack S3)" where
- * where.stack is known: only the judge knows them.
+ * {unchanged} for "unchanged in N samples" ("seen once"), {stack} for " (stack S3)" where
+ * where.stack is known, and {cpu} for what candidate_watch_cpu() asks, a comma before it: only
+ * the judge knows them.
  */
 #ifndef SHMSCOPE_FINDINGS_CANDIDATE_PRIV_H
 #define SHMSCOPE_FINDINGS_CANDIDATE_PRIV_H
@@ -75,6 +76,15 @@ enum proof {
 			  stays as it was; never new */
 };
 
+/* The thread that does not get on, and whether it got a CPU. */
+struct candidate_cpu {
+	bool wanted;             /* the finding is confirmed only of one that did */
+	int32_t tid;
+	bool runs;               /* it has a CPU or waits for one; else it sleeps */
+	struct state_cpu use;
+	uint64_t unknown_dwell_us; /* where that is not known; 0: as where it is */
+};
+
 struct candidate {
 	const struct rule *rule;
 	unsigned rank;          /* of the rule: its place in rules_all() */
@@ -86,6 +96,7 @@ struct candidate {
 	bool asks_again;        /* not settled yet, and a further look at all threads may do it */
 	bool is_exact;          /* not earlier than that either, whatever other looks have seen */
 	uint64_t dwell_us;      /* 0: the rule's */
+	struct candidate_cpu cpu;
 	uint64_t fingerprint;
 	bool unwanted;          /* nobody suffers from it in this look: it is confirmed only if */
 	uint64_t demand;        /* somebody did in this episode, or this count has grown */
@@ -135,6 +146,16 @@ struct candidate *candidate_of_thread(struct candidates *out, const struct scene
 /* candidate_stack - remember the thread: where.tid, where.stack, where.site. */
 void candidate_stack(struct candidates *out, struct candidate *c, const struct state *st,
 		     const struct state_thread *t);
+
+/*
+ * candidate_watch_cpu - on a busy machine a thread that could run and gets no CPU looks like one
+ * that does nothing: confirm the candidate only if its thread had a CPU, or slept, for part of
+ * the time in which it was watched. NULL: it was not seen. {cpu} tells what was found.
+ * unknown_dwell_us  how long it must hold where that cannot be told, in a single look or from a
+ *                   file; 0: no longer than usual.
+ */
+void candidate_watch_cpu(struct candidate *c, const struct state_thread *t,
+			 uint64_t unknown_dwell_us);
 
 void candidate_next(struct candidate *c, const char *what_to_do);
 void candidate_stuck(struct candidate *c, enum node_kind kind, const struct scene_hub *hub,

@@ -14,6 +14,12 @@
  * A suspicion is followed from its first look, but listed only once it is half a second old: in
  * each look at a busy hub some message has just come and its reader not yet woken.
  *
+ * Where a thread that gets no CPU would look the same (candidate_watch_cpu()), the track follows
+ * what the thread got since the episode's first look. Enough of it, and the usual dwell decides.
+ * Little in much time, and it is starved: suspected until it got some. Where neither can be
+ * told, as in a single look, the rule may ask for a longer dwell; a later look that tells can
+ * take back what was confirmed so.
+ *
  * Each look is judged on the side (candidates, then new tracks in a new arena) and takes effect
  * as a whole, so that a look for which memory did not suffice changes nothing.
  */
@@ -26,6 +32,10 @@
 #include "lib/findings/judge_priv.h"
 
 enum {
+	/* So much time of its own tells a thread that does not get on from one that is starved:
+	 * a healthy one would have got on by then. */
+	OWN_ENOUGH_US = SECOND_US / 2,
+	WATCHED_ENOUGH_US = SECOND_US / 10, /* less says nothing about its share of the CPUs */
 	CLEARED_LISTED_US = 600 * SECOND_US,
 	SUSPECTED_LISTED_US = SECOND_US / 2, /* before, it is any moment of a busy system */
 };
@@ -155,11 +165,50 @@ static bool was_looked_at(const struct scene *scene, const struct place *place)
 
 /* ---- one track, one look -------------------------------------------------------------------- */
 
-static uint64_t dwell_of(const struct judge *judge, const struct candidate *c)
+static uint64_t since(uint64_t now, uint64_t then)
+{
+	return now > then ? now - then : 0;
+}
+
+static void watch_cpu(struct track *t, const struct candidate_cpu *now)
+{
+	if (!now->use.at_us)
+		return;
+	if (!t->cpu.use.at_us || t->cpu.tid != now->tid) {
+		t->cpu = *now;
+		t->watched_us = t->own_us = 0;
+		return;
+	}
+	const uint64_t passed_us = since(now->use.at_us, t->cpu.use.at_us);
+	const uint64_t queued_us = since(now->use.queued_us, t->cpu.use.queued_us);
+	/* its present wait for a CPU is in no count yet, unless it sleeps and there is none */
+	const uint64_t own_us = now->runs ? since(now->use.ran_us, t->cpu.use.ran_us)
+					  : since(passed_us, queued_us);
+
+	t->watched_us = scene_later(t->watched_us, passed_us);
+	t->own_us = scene_later(t->own_us, own_us < passed_us ? own_us : passed_us);
+}
+
+enum cpu_share { CPU_UNKNOWN, CPU_HAD, CPU_STARVED };
+
+static enum cpu_share cpu_share(uint64_t own_us, uint64_t watched_us)
+{
+	if (own_us >= OWN_ENOUGH_US)
+		return CPU_HAD;
+	return watched_us < WATCHED_ENOUGH_US || own_us * 2 >= watched_us ? CPU_UNKNOWN
+									   : CPU_STARVED;
+}
+
+static uint64_t dwell_of(const struct judge *judge, const struct track *t,
+			 const struct candidate *c)
 {
 	if (judge->options.dwell_us[c->rank])
 		return judge->options.dwell_us[c->rank];
-	return c->dwell_us ? c->dwell_us : c->rule->dwell_us;
+	const uint64_t dwell_us = c->dwell_us ? c->dwell_us : c->rule->dwell_us;
+
+	if (!c->cpu.wanted || cpu_share(t->own_us, t->watched_us) == CPU_HAD)
+		return dwell_us;
+	return scene_later(dwell_us, c->cpu.unknown_dwell_us);
 }
 
 static void end_episode(struct track *t, uint64_t now_us)
@@ -180,10 +229,29 @@ static void begin_episode(struct track *t, const struct candidate *c)
 	t->from_ages = false;
 	t->wanted = false;
 	t->demand = c->demand;
+	t->cpu = (struct candidate_cpu){ .wanted = false };
+	t->watched_us = t->own_us = 0;
+	t->guessed = false;
 }
 
-static void confirm(struct track *t, bool single_moment)
+/* What was confirmed by its age alone, as the first of two dumps tells it, and is starved. */
+static void take_back(struct track *t)
 {
+	const enum cpu_share share = cpu_share(t->own_us, t->watched_us);
+
+	if (!t->confirmed || !t->guessed || share == CPU_UNKNOWN)
+		return;
+	t->guessed = false;
+	if (share == CPU_HAD)
+		return;
+	t->confirmed = false;
+	t->times--;
+}
+
+static void confirm(struct track *t, const struct candidate *c, bool single_moment)
+{
+	t->guessed |= !t->confirmed && c->cpu.wanted &&
+		      cpu_share(t->own_us, t->watched_us) == CPU_UNKNOWN;
 	t->times += !t->confirmed;
 	t->from_ages = !t->confirmed && single_moment && t->samples < 2 && t->dwell_us;
 	t->confirmed = true;
@@ -196,6 +264,8 @@ static bool is_due(const struct track *t, const struct candidate *c, uint64_t he
 	case PROOF_AT_ONCE:
 		return true;
 	case PROOF_DWELL:
+		if (c->cpu.wanted && cpu_share(t->own_us, t->watched_us) == CPU_STARVED)
+			return false;
 		return t->wanted && held_us >= t->dwell_us && (t->samples >= 2 || single_moment);
 	default:
 		return false;
@@ -238,6 +308,8 @@ static void show(struct track *t, const struct candidate *c, const struct state 
 	t->shown_begin_us = t->begin_us;
 	t->shown_held_us = held_us;
 	t->shown_samples = t->samples;
+	t->shown_watched_us = t->watched_us;
+	t->shown_own_us = t->own_us;
 	if (t->confirmed && held_us > t->longest_us)
 		t->longest_us = held_us;
 }
@@ -253,13 +325,15 @@ static void see(const struct judge *judge, struct track *t, const struct candida
 		begin_episode(t, c);
 	t->samples++;
 	t->wanted |= !c->unwanted || c->demand > t->demand;
-	t->dwell_us = c->proof == PROOF_AT_ONCE ? 0 : dwell_of(judge, c);
+	watch_cpu(t, &c->cpu);
+	take_back(t);
+	t->dwell_us = c->proof == PROOF_AT_ONCE ? 0 : dwell_of(judge, t, c);
 	if (c->since_us && (c->is_exact || c->since_us < t->begin_us))
 		t->begin_us = c->since_us;
 	const uint64_t held_us = scene_age(c->now_us, t->begin_us);
 
 	if (is_due(t, c, held_us, st->single_moment))
-		confirm(t, st->single_moment);
+		confirm(t, c, st->single_moment);
 	show(t, c, st, held_us);
 }
 
@@ -338,6 +412,7 @@ static void join(struct turn *turn)
 struct words {
 	struct arena *arena;
 	char held[UNITS_TEXT], samples[UNITS_TEXT + 8], unchanged[UNITS_TEXT + 24], stack[24];
+	char cpu[2 * UNITS_TEXT + 80];
 	bool failed;
 };
 
@@ -357,7 +432,8 @@ static const char *fill_in(struct words *w, const char *text)
 	} marks[] = { { "{held}", w->held },
 		      { "{samples}", w->samples },
 		      { "{unchanged}", w->unchanged },
-		      { "{stack}", w->stack } };
+		      { "{stack}", w->stack },
+		      { "{cpu}", w->cpu } };
 	enum { MARKS = sizeof(marks) / sizeof(marks[0]) };
 	char buf[8192];
 	size_t n = 0;
@@ -413,6 +489,29 @@ static void move_texts(struct words *w, struct track *t)
 		c->where.stack = -1;
 }
 
+static bool was_watched(const struct track *t)
+{
+	return t->c.cpu.wanted && t->shown_watched_us >= WATCHED_ENOUGH_US;
+}
+
+static void cpu_words(struct words *w, const struct track *t)
+{
+	char own[UNITS_TEXT], watched[UNITS_TEXT];
+	const enum cpu_share share = cpu_share(t->shown_own_us, t->shown_watched_us);
+
+	w->cpu[0] = '\0';
+	if (was_watched(t))
+		snprintf(w->cpu, sizeof(w->cpu), ", %s %s of the %s watched%s",
+			 t->c.cpu.runs ? "it ran" : "it slept or ran",
+			 units_age(own, t->shown_own_us * 1000),
+			 units_age(watched, t->shown_watched_us * 1000),
+			 share == CPU_STARVED ? ": it may only wait for a CPU" : "");
+	else if (t->c.cpu.wanted && t->c.cpu.unknown_dwell_us)
+		snprintf(w->cpu, sizeof(w->cpu),
+			 ", whether it gets a CPU is not known: confirmed after %s",
+			 units_age(own, t->dwell_us * 1000));
+}
+
 static void prepare_words(struct words *w, const struct track *t, const unsigned *stack_number)
 {
 	char count[UNITS_TEXT];
@@ -424,10 +523,17 @@ static void prepare_words(struct words *w, const struct track *t, const unsigned
 		snprintf(w->unchanged, sizeof(w->unchanged), "unchanged in %s", w->samples);
 	else
 		snprintf(w->unchanged, sizeof(w->unchanged), "seen once");
+	cpu_words(w, t);
 	w->stack[0] = '\0';
 	if (t->c.where.stack >= 0 && stack_number)
 		snprintf(w->stack, sizeof(w->stack), " (stack S%u)",
 			 stack_number[t->c.where.stack]);
+}
+
+static void add_fact(struct finding *f, const char *key, uint64_t value)
+{
+	if (f->facts < FINDING_EVIDENCE)
+		f->fact[f->facts++] = (struct finding_fact){ .key = key, .value = (int64_t)value };
 }
 
 static void fill_finding(struct words *w, const struct track *t, struct finding *f)
@@ -460,6 +566,10 @@ static void fill_finding(struct words *w, const struct track *t, struct finding 
 	f->evidence_text = fill_in(w, c->evidence);
 	memcpy(f->next, c->next, sizeof(f->next));
 	memcpy(f->fact, c->fact, sizeof(f->fact));
+	if (was_watched(t)) {
+		add_fact(f, "watched_ms", t->shown_watched_us / 1000);
+		add_fact(f, "own_ms", t->shown_own_us / 1000);
+	}
 	memcpy(f->edge, c->edge, sizeof(f->edge));
 }
 

@@ -16,9 +16,13 @@ struct track {
 	uint64_t fingerprint;
 	unsigned samples;
 	bool from_ages;
+	struct candidate_cpu cpu; /* of the first look of the episode that saw the thread */
+	uint64_t watched_us;      /* since then */
+	uint64_t own_us;          /* in which it had a CPU or slept */
+	bool guessed;             /* confirmed, and whether it got a CPU was not known */
 	bool wanted;              /* somebody suffers from it, in this episode */
 	uint64_t demand;          /* at its begin */
-	uint64_t shown_begin_us, shown_held_us;
+	uint64_t shown_begin_us, shown_held_us, shown_watched_us, shown_own_us;
 	unsigned shown_samples;
 	unsigned times;           /* episodes that were confirmed */
 	uint64_t longest_us, cleared_us, dwell_us;

@@ -33,6 +33,7 @@ static void look_at_peer(const struct scene_peer *peer, struct candidates *out)
 	candidate_stack(out, c, peer->hub->st, end->consumer.thread);
 	/* a file's beat stays as its writer left it, also when that was stopped or killed */
 	c->proof = peer->hub->h->source == STATE_HUB_FILE ? PROOF_UNSURE : PROOF_DWELL;
+	candidate_watch_cpu(c, end->consumer.thread, 0);
 	c->since_us = beat->since_us;
 	c->fingerprint = beat->since_us;
 	candidate_stuck(c, NODE_PEER, peer->hub, peer->p->id);
@@ -44,7 +45,7 @@ static void look_at_peer(const struct scene_peer *peer, struct candidates *out)
 	c->brief = text(out, "beat {held} old, %s", what);
 	c->evidence =
 		text(out,
-		     "last beat {held} before this look, %s%s%s, rings empty, the same beat in "
+		     "last beat {held} before this look, %s%s%s{cpu}, rings empty, the same beat in "
 		     "{samples}",
 		     what, *did ? ", " : "", did);
 	fact_text(c, "beat", beat->state == HUB_BEAT_HANDLER ? "handler" : "running");
@@ -76,7 +77,8 @@ const struct rule rule_beat_late = {
 	.detection =
 		"The beat says \"not asleep\" with the same time for the dwell time in two "
 		"looks, and neither messages nor callers wait (else it is consumer-stalled). An "
-		"idle peer sleeps and is never late.",
+		"idle peer sleeps and is never late; one that gets no CPU on a busy machine is "
+		"only suspected.",
 	.causes = "Long work in the loop's thread; a blocking call in the application's own part "
 		  "of the loop; an endless loop.",
 	.fix = "The stack says where. Move long work out of the loop's thread.",

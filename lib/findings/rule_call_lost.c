@@ -2,8 +2,8 @@
  * call-lost: a call is pending whose descriptor is in no ring of the one it was made to.
  *
  * A caller counts its call first and enqueues it then; in between it may wait, quite rightly,
- * for space in the ring or for a slot. Only a call that needs neither and is not enqueued for
- * the dwell time was forgotten.
+ * for space in the ring or for a slot, or get no CPU on a busy machine. Only a call that needs
+ * none of these and is not enqueued for the dwell time was forgotten.
  */
 #include "lib/findings/candidate_priv.h"
 #include "lib/findings/rules_priv.h"
@@ -118,7 +118,7 @@ static void describe(struct candidates *out, const struct lost *l, struct candid
 	c->brief = text(out, "%s", what);
 	c->evidence = text(out,
 			   "call %u, method %u, %u bytes, caller tid %u, pending for {held}: "
-			   "%s; ring: %s; seen in {samples}",
+			   "%s{cpu}; ring: %s; seen in {samples}",
 			   call->id, call->method, call->bytes, call->tid, what,
 			   ring_text(out, end));
 	fact_number(c, "calls", l->n);
@@ -134,6 +134,14 @@ static void describe(struct candidates *out, const struct lost *l, struct candid
 							: "a return without enqueueing it"));
 }
 
+static const struct state_thread *caller_of(const struct scene_end *end,
+					    const struct state_call *call)
+{
+	const struct state_process *p = end->producer.process;
+
+	return p && call->tid ? state_find_thread(p, (int32_t)call->tid) : NULL;
+}
+
 static void report(const struct lost *l, struct candidates *out)
 {
 	struct candidate *c = candidate_of_peer(out, l->peer, (uint64_t)l->how * 2 + l->by_host);
@@ -143,6 +151,8 @@ static void report(const struct lost *l, struct candidates *out)
 	c->now_us = l->peer->hub->now_us;
 	c->since_us = l->oldest->started_us;
 	c->fingerprint = l->oldest->id;
+	if (l->how == LOST_NEVER_ENQUEUED)
+		candidate_watch_cpu(c, caller_of(end, l->oldest), 0);
 	if (l->how == LOST_UNSURE) { /* the same place as "never enqueued": it stays as it was */
 		c->place.what = LOST_NEVER_ENQUEUED * 2 + l->by_host;
 		c->proof = PROOF_UNSURE;
@@ -185,7 +195,8 @@ const struct rule rule_call_lost = {
 		   "of another peer.",
 	.detection = "A pending call says where it was enqueued: nowhere, although the ring has "
 		     "space and no slot is missing, or into a ring that is not the called peer's; "
-		     "for the dwell time.",
+		     "for the dwell time. A caller that gets no CPU on a busy machine is only "
+		     "suspected of the first.",
 	.causes = "An error path that leaves the call pending; a peer id taken from a stale "
 		  "variable; a message dropped on a full queue without failing its call.",
 	.fix = "Every way out of sending either enqueues the message or fails the call. Give "

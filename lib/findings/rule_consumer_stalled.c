@@ -3,16 +3,17 @@
  * although messages wait; or a call is in its handler for long and nothing comes out.
  *
  * Healthy look-alikes: a slow consumer that moves (the ring's last take is recent: still_us);
- * a consumer that was just woken, or is starved on a busy machine (both move within the dwell,
- * which is longer for one that runs, since it may be the latter);
+ * a consumer that was just woken (it moves within the dwell), or is starved on a busy machine
+ * (what it got of the CPUs tells; where that is not known, the dwell is longer);
  * a long handler with nobody waiting (beat-late, and only much later).
  */
 #include "lib/findings/candidate_priv.h"
 #include "lib/findings/rules_priv.h"
 
-/* Handlers may take a while, and on a busy machine one that runs may get no CPU; a thread that
- * blocks has no such excuse. */
-enum { HANDLER_DWELL_US = 5 * SECOND_US };
+enum {
+	CALL_DWELL_US = 5 * SECOND_US,    /* a handler may take a while where only its caller waits */
+	UNKNOWN_DWELL_US = 5 * SECOND_US, /* it may only wait for a CPU */
+};
 
 /* A peer has one thread for its loop and its handlers; the host's handlers have their own. */
 static bool is_in_handler(const struct scene_end *end)
@@ -95,7 +96,7 @@ static void describe(struct candidates *out, const struct scene_end *end, struct
 			   held_by, behind);
 	c->also = text(out, "%s stalls%s", who_short(out, &end->consumer), at);
 	c->brief = text(out, "%lu waiting, %s", (unsigned long)r->waiting, held_by);
-	c->evidence = text(out, "%s%s%s%s, {unchanged}", ring_text(out, end),
+	c->evidence = text(out, "%s%s%s%s{cpu}, {unchanged}", ring_text(out, end),
 			   *did ? ", " : "", did, beat);
 	ring_facts(c, end);
 	fact_text(c, "doing", held_by);
@@ -120,8 +121,10 @@ static void look_at_end(const struct scene_end *end, struct candidates *out)
 	struct candidate *c = candidate_of_end(out, end, &end->consumer);
 
 	c->since_us = waiting ? end->still_us : end->beat.since_us;
+	c->dwell_us = waiting ? 0 : CALL_DWELL_US;
 	/* neither "runs" nor a beat tells a handler without end from one that gets no CPU */
-	c->dwell_us = waiting && end->doing_seen && end->doing != DOING_RUNNING ? 0 : HANDLER_DWELL_US;
+	candidate_watch_cpu(c, end->consumer.thread,
+			    end->doing_seen && end->doing != DOING_RUNNING ? 0 : UNKNOWN_DWELL_US);
 	c->fingerprint = end->ring->tail ^ (is_in_handler(end) ? end->beat.since_us : 0);
 	candidate_stuck_end(c, end);
 	if (end->dir == HUB_RECV) {
@@ -151,10 +154,13 @@ const struct rule rule_consumer_stalled = {
 		"does not come round to the ring.",
 	.detection =
 		"Messages wait, none was taken for the dwell time in two looks, and the consumer's "
-		"thread is blocked outside its loop's own wait, or has been running for 5 s; from a "
-		"hub file: its beat says \"in handler M since T\", for 5 s. Five, because on a busy "
-		"machine a handler that gets no CPU looks like one without end. A call that is in "
-		"work for 5 s with its caller waiting counts as well.",
+		"thread runs, or is blocked outside its loop's own wait. On a busy machine a "
+		"handler that gets no CPU looks like one without end. So the thread's time on "
+		"the CPUs is watched as well: one that ran, or slept, for less than half a second "
+		"and less than half of the time is only suspected. Where that is not known (a "
+		"single look at one that runs, or a hub file, in which its beat says \"in handler M "
+		"since T\") it has to last 5 s. A call that is in work for 5 s with its caller "
+		"waiting counts as well.",
 	.causes =
 		"An endless loop on unexpected input; a blocking read, lock, connect or flock "
 		"inside a handler; a handler that waits for somebody who waits for it.",

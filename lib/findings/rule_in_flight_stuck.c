@@ -4,7 +4,8 @@
  * A sender marks the slot in flight and then publishes its descriptor; messages are taken in
  * order, and taking one makes its slot held. So a slot in flight whose ring is empty, or whose
  * ring's oldest message was published later, is in nobody's hands. A sender that waits for
- * space in a full ring has not published yet: a full ring is passed over.
+ * space in a full ring has not published yet: a full ring is passed over. A receiver has taken
+ * the message before it makes its slot held: one that gets no CPU in between is only suspected.
  */
 #include "lib/findings/candidate_priv.h"
 #include "lib/findings/rules_priv.h"
@@ -112,6 +113,7 @@ static void report(const struct scene_end *end, const struct stuck *s, struct ca
 
 	c->place.kind = PLACE_TABLES;
 	c->now_us = end->hub->now_us;
+	candidate_watch_cpu(c, end->consumer.thread, 0);
 	c->since_us = s->oldest_us;
 	c->fingerprint = slot ? slot->generation : s->oldest_us;
 	c->where.class_bytes = s->class_bytes;
@@ -126,7 +128,7 @@ static void report(const struct scene_end *end, const struct stuck *s, struct ca
 	c->also = text(out, "%s on the way to %s never arrived", units_bytes(bytes, s->bytes),
 		       who_short(out, &end->consumer));
 	c->brief = text(out, "%s in flight, no descriptor", plural(out, s->n, "slot", "slots"));
-	c->evidence = text(out, "%s in flight%s%s; %s; {unchanged}",
+	c->evidence = text(out, "%s in flight%s%s; %s{cpu}; {unchanged}",
 			   plural(out, s->n, "slot", "slots"), which, call, ring_text(out, end));
 	fact_number(c, "slots", s->n);
 	fact_number(c, "bytes", (int64_t)s->bytes);
@@ -171,7 +173,8 @@ const struct rule rule_in_flight_stuck = {
 		"The slot has been in flight for the dwell time while its ring is empty, or "
 		"holds only messages published later. Messages are taken in order, so its own "
 		"was never there, or was taken without its slot. A full ring is not judged: its "
-		"sender may still wait.",
+		"sender may still wait. A receiver that gets no CPU on a busy machine may stand "
+		"between the two steps: then it is only suspected.",
 	.causes = "An error return between marking the slot and publishing; a descriptor "
 		  "overwritten by wild code; a consumer that advances its position without taking "
 		  "the slot.",

@@ -185,6 +185,16 @@ static uint64_t blocked_for(const struct fill *f, const json_t *rec, char letter
 	return told_us > rest_us ? told_us : rest_us;
 }
 
+static void take_cpu(const struct fill *f, const json_t *rec, struct state_cpu *cpu)
+{
+	if (feed_get_u64(rec, "ran_us", &cpu->ran_us) &&
+	    feed_get_u64(rec, "queued_us", &cpu->queued_us) &&
+	    feed_get_u64(rec, "mono_us", &cpu->at_us))
+		cpu->at_us += (uint64_t)f->s->shift_us;
+	else
+		*cpu = (struct state_cpu){ 0 };
+}
+
 static void take_thread(struct fill *f, const json_t *rec)
 {
 	struct state_process *p = &f->st->process[f->process];
@@ -208,6 +218,7 @@ static void take_thread(struct fill *f, const json_t *rec)
 	t->own = feed_is(rec, "own");
 	t->still_us = feed_stream_rest(f->s, rec);
 	t->blocked_us = blocked_for(f, rec, t->state);
+	take_cpu(f, rec, &t->cpu);
 	t->stack = stack_index(f, rec);
 	take_wait(f, rec, t);
 	if (t->tid == p->pid)

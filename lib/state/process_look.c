@@ -346,6 +346,9 @@ static void fill_thread(struct filling *f, const struct as_thread *from)
 						    : copy_text(f, strerror(-from->error), 256);
 		f->refused = from->error == -EACCES || from->error == -EPERM ? from->error : f->refused;
 	}
+	if (from->mark.is_time)
+		t->cpu = (struct state_cpu){ mono_us(), from->mark.ran / 1000,
+					     from->mark.waited / 1000 };
 	if (from->mark.ran || from->mark.times)
 		t->still_us = at_rest_since(f, from->tid, from->start, &from->mark);
 	if (t->still_us && from->captured != AS_CAPTURED_RUNNING && !from->moved && from->state != 'R')

@@ -217,6 +217,13 @@ static int add_targets_of(struct source_live *s, const struct state_hub *hub)
 		if (!e && hub->host_alive == STATE_YES)
 			e = add_target(s, hub->host_pid, hub->host_start, p->host_tid);
 	}
+	for (size_t i = 0; i < hub->calls && !e && hub->host_alive == STATE_YES; i++) {
+		const struct state_call *call = &hub->call[i];
+
+		/* whether its caller gets a CPU tells if it is late or lost */
+		if (!call->by && !call->enqueued_at && call->call_state == HUB_CALL_PENDING)
+			e = add_target(s, hub->host_pid, hub->host_start, call->tid);
+	}
 	return e;
 }
 

@@ -276,6 +276,13 @@ struct state_lock {
 	size_t holders;
 };
 
+struct state_cpu { /* what a thread has got of the CPUs since it began */
+	uint64_t at_us;          /* when that was read; 0: not known */
+	uint64_t ran_us;
+	uint64_t queued_us;      /* it could have run and got none; a wait that is not over is not
+				    counted yet */
+};
+
 struct state_thread {
 	int32_t tid;
 	const char *name;
@@ -290,6 +297,7 @@ struct state_thread {
 	bool disturbed, moved, own;
 	uint64_t blocked_us;     /* blocked for at least so long; 0 not known */
 	uint64_t still_us;       /* it has not run since then, as far as is known; 0 not known */
+	struct state_cpu cpu;
 	struct state_lock *lock; /* NULL: it sleeps on no lock, or that was not looked at */
 };
 

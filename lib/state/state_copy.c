@@ -23,7 +23,7 @@ _Static_assert(sizeof(struct state_stack) == 48, "new field: does it point?");
 _Static_assert(sizeof(struct state_holder) == 24, "new field: does it point?");
 _Static_assert(sizeof(struct state_memory) == 24, "new field: does it point?");
 _Static_assert(sizeof(struct state_lock) == 184, "new field: does it point?");
-_Static_assert(sizeof(struct state_thread) == 160, "new field: does it point?");
+_Static_assert(sizeof(struct state_thread) == 184, "new field: does it point?");
 _Static_assert(sizeof(struct state_process) == 168, "new field: does it point?");
 _Static_assert(sizeof(struct state) == 192, "new field: does it point?");
 #endif

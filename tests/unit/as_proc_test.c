@@ -291,6 +291,7 @@ TEST(the_mark_of_a_thread_changes_when_it_ran_and_only_then)
 	const int fd = as_proc_open(pid);
 
 	T_EQ(as_proc_watch_open(&w, fd, pid, &mark), 0);
+	T_EQ(mark.is_time, !w.is_status);
 	check_marks(fd, pid, &w, ends[1]);
 	as_proc_watch_close(&w);
 	end_child(pid);
@@ -308,8 +309,12 @@ TEST(switch_counts_do_as_a_mark_where_schedstat_is_missing)
 	snprintf(path, sizeof(path), "task/%d/status", pid);
 	struct as_proc_watch w = { .fd = as_sys_openat(fd, path, 0, 0), .is_status = true };
 
+	struct as_proc_mark mark = { .is_time = true };
+
 	T_OK(w.fd >= 0);
 	check_marks(fd, pid, &w, ends[1]);
+	T_EQ(as_proc_watch_mark(&w, &mark), 0);
+	T_OK(!mark.is_time); /* switches are no nanoseconds */
 	as_proc_watch_close(&w);
 	end_child(pid);
 }

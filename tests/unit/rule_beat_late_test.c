@@ -19,6 +19,31 @@ TEST(a_loop_that_does_not_come_back_is_late)
 	judge_destroy(judge);
 }
 
+static void frozen_starved(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	frozen(st, hub, p, at);
+	build_cpu(st, build_loop(st, p), 0.01 * at, 0.9 * at);
+}
+
+static void frozen_running(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	frozen(st, hub, p, at);
+	build_cpu(st, build_loop(st, p), 0.9 * at, 0.1 * at);
+}
+
+TEST(a_loop_that_gets_no_cpu_is_not_late)
+{
+	struct judge *judge = rule_looks(frozen_starved, 20);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	T_HAS(build_find(judge, "beat-late", FINDING_SUSPECTED)->evidence_text,
+	      "it ran 0.2 s of the 20 s watched: it may only wait for a CPU");
+	judge_destroy(judge);
+	judge = rule_looks(frozen_running, 1);
+	T_HAS(rule_only(judge, "beat-late")->evidence_text, "it ran 0.9 s of the 1.0 s watched");
+	judge_destroy(judge);
+}
+
 TEST(a_file_does_not_know_whether_a_beat_is_late)
 {
 	rule_none(rule_file(frozen), "beat-late");

@@ -51,6 +51,31 @@ TEST(a_peers_own_call_can_get_lost_too)
 	judge_destroy(judge);
 }
 
+static double share;
+
+static void caller_watched(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	never_enqueued(st, hub, p, at);
+	build_cpu(st, build_thread(st, build_host_process(st), BUILD_HOST_PID + 500, "caller"),
+		  share * at, (1 - share) * at);
+	build_host_process(st)->thread[1].state = 'R';
+}
+
+TEST(a_caller_that_gets_no_cpu_has_not_lost_its_call)
+{
+	share = 0.01;
+	struct judge *judge = rule_looks(caller_watched, 20);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	T_HAS(build_find(judge, "call-lost", FINDING_SUSPECTED)->evidence_text,
+	      "never enqueued, it ran 0.2 s of the 20 s watched: it may only wait for a CPU");
+	judge_destroy(judge);
+	share = 0.9; /* it does other things by now */
+	judge = rule_looks(caller_watched, 1);
+	T_OK(rule_only(judge, "call-lost"));
+	judge_destroy(judge);
+}
+
 /* ---- what it is not ------------------------------------------------------------------------- */
 
 static void pending(struct state *st, struct state_hub *hub, struct state_peer *p, double at)

@@ -40,6 +40,169 @@ TEST(a_handler_that_may_only_get_no_cpu_is_given_five_seconds)
 	judge_destroy(judge);
 }
 
+/* ---- did it get a CPU? ---------------------------------------------------------------------- */
+
+static double ran_each_second, queued_each_second;
+
+static void watched(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	(void)hub;
+	build_spinning(st, p, 1.6 + at);
+	build_cpu(st, build_loop(st, p), 7 + ran_each_second * at, 5 + queued_each_second * at);
+}
+
+static void watched_asleep(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	(void)hub;
+	build_blocked(st, p, 1.6 + at);
+	build_cpu(st, build_loop(st, p), 7 + ran_each_second * at, 5 + queued_each_second * at);
+}
+
+TEST(two_seconds_are_enough_for_one_that_is_seen_to_run)
+{
+	ran_each_second = 0.9;
+	queued_each_second = 0.1;
+	struct judge *judge = rule_looks(watched, 1);
+	const struct finding *f = rule_only(judge, "consumer-stalled");
+
+	T_HAS(f->evidence_text, ", it ran 0.9 s of the 1.0 s watched, unchanged in 2 samples");
+	T_EQ(f->dwell_us, 2000000);
+	judge_destroy(judge);
+}
+
+TEST(one_that_gets_no_cpu_is_not_called_stalled_however_long_it_takes)
+{
+	ran_each_second = 0.01;
+	queued_each_second = 0.99;
+	struct judge *judge = rule_looks(watched, 30);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	T_HAS(build_find(judge, "consumer-stalled", FINDING_SUSPECTED)->evidence_text,
+	      "it ran 0.3 s of the 30 s watched: it may only wait for a CPU");
+	judge_destroy(judge);
+}
+
+/* As the kernel has it: a wait that is not over is in no count. */
+TEST(a_wait_for_a_cpu_that_goes_on_is_no_time_of_its_own)
+{
+	ran_each_second = queued_each_second = 0;
+	struct judge *judge = rule_looks(watched, 30);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	judge_destroy(judge);
+}
+
+TEST(one_that_gets_little_is_found_once_it_had_enough_to_get_on)
+{
+	ran_each_second = 0.1;
+	queued_each_second = 0.9;
+	struct judge *judge = build_judge(rule_state(0, watched), rule_state(4, watched), NULL);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	judge_destroy(judge);
+	judge = build_judge(rule_state(0, watched), rule_state(4, watched), rule_state(6, watched),
+			    NULL);
+	T_HAS(rule_only(judge, "consumer-stalled")->evidence_text,
+	      "it ran 0.6 s of the 6.0 s watched, unchanged in 3 samples");
+	judge_destroy(judge);
+}
+
+TEST(one_that_is_starved_and_asleep_for_a_moment_is_not_called_stalled)
+{
+	ran_each_second = 0.01;
+	queued_each_second = 0.98;
+	struct judge *judge = rule_looks(watched_asleep, 10);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	T_HAS(build_find(judge, "consumer-stalled", FINDING_SUSPECTED)->evidence_text,
+	      "it slept or ran 0.2 s of the 10 s watched");
+	judge_destroy(judge);
+}
+
+TEST(two_seconds_are_enough_for_one_that_sleeps_in_something_else)
+{
+	ran_each_second = queued_each_second = 0;
+	struct judge *judge = rule_looks(watched_asleep, 0.5);
+
+	T_EQ(rule_only(judge, "consumer-stalled")->dwell_us, 2000000);
+	judge_destroy(judge);
+}
+
+/* It asks again and again whether something is there, and sleeps in between. */
+TEST(one_that_sleeps_and_wakes_is_found_whichever_a_look_sees)
+{
+	ran_each_second = 0.01;
+	queued_each_second = 0.01;
+	struct judge *judge = build_judge(rule_state(0, watched), rule_state(1, watched_asleep),
+					  rule_state(2, watched), NULL);
+
+	rule_only(judge, "consumer-stalled");
+	judge_destroy(judge);
+}
+
+/* Seen in a dump whose two looks stand close together, or in one look. */
+TEST(where_its_share_is_not_known_it_has_five_seconds)
+{
+	ran_each_second = queued_each_second = 0;
+	struct judge *judge = rule_looks(watched, 0.05);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	T_HAS(build_find(judge, "consumer-stalled", FINDING_SUSPECTED)->evidence_text,
+	      "whether it gets a CPU is not known: confirmed after 5.0 s");
+	judge_destroy(judge);
+	judge = rule_looks(spinning, 1);
+	T_EQ(rule_only(judge, "consumer-stalled")->dwell_us, 5000000);
+	judge_destroy(judge);
+}
+
+static void old_and_watched(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	(void)hub;
+	build_spinning(st, p, 6 + at);
+	build_cpu(st, build_loop(st, p), 7 + ran_each_second * at, 5 + queued_each_second * at);
+}
+
+/* Two dumps, a second apart: the two looks of the first know nothing but its age. */
+TEST(a_later_dump_takes_back_what_an_earlier_one_could_only_guess)
+{
+	struct judge *judge = rule_looks(old_and_watched, 0.01);
+
+	T_OK(rule_only(judge, "consumer-stalled"));
+	judge_destroy(judge);
+	ran_each_second = 0.02;
+	judge = build_judge(rule_state(0, old_and_watched), rule_state(0.01, old_and_watched),
+			    rule_state(1, old_and_watched), NULL);
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	T_EQ(build_count(judge, FINDING_CLEARED), 0);
+	T_OK(build_find(judge, "consumer-stalled", FINDING_SUSPECTED));
+	judge_destroy(judge);
+	ran_each_second = 0.9;
+	judge = build_judge(rule_state(0, old_and_watched), rule_state(0.01, old_and_watched),
+			    rule_state(1, old_and_watched), NULL);
+	T_OK(rule_only(judge, "consumer-stalled"));
+	judge_destroy(judge);
+}
+
+static void next_call(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	p->ring[HUB_RECV].tail += at > 5;
+	watched(st, hub, p, at > 5 ? at - 5 : at);
+	build_cpu(st, build_loop(st, p), 7 + at * 0.2, 5);
+}
+
+TEST(what_it_ran_for_an_earlier_message_does_not_count)
+{
+	struct judge *judge = build_judge(rule_state(0, next_call), rule_state(1, next_call),
+					  rule_state(6, next_call), rule_state(7, next_call), NULL);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	T_HAS(build_find(judge, "consumer-stalled", FINDING_SUSPECTED)->evidence_text,
+	      "it ran 0.2 s of the 1.0 s watched");
+	judge_destroy(judge);
+}
+
+/* ---- where it is ---------------------------------------------------------------------------- */
+
 static void blocked(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
 {
 	(void)hub;

@@ -22,6 +22,23 @@ TEST(a_slot_in_flight_without_a_descriptor_is_confirmed_after_ten_seconds)
 	judge_destroy(judge);
 }
 
+static void taken_by_a_starved(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	lost(st, hub, p, at);
+	build_loop(st, p)->state = 'R';
+	build_cpu(st, build_loop(st, p), 0.01 * at, 0.9 * at);
+}
+
+TEST(a_receiver_that_gets_no_cpu_may_not_have_made_it_held_yet)
+{
+	struct judge *judge = rule_looks(taken_by_a_starved, 10);
+
+	T_EQ(build_count(judge, FINDING_CONFIRMED), 0);
+	T_HAS(build_find(judge, "in-flight-stuck", FINDING_SUSPECTED)->evidence_text,
+	      "it ran 0.1 s of the 10 s watched: it may only wait for a CPU");
+	judge_destroy(judge);
+}
+
 static void lost_just_now(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
 {
 	struct state_class *k = build_class(st, hub, 16384, 64);
