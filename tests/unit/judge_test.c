@@ -329,6 +329,32 @@ static void locked(struct state *st, struct state_peer *peer, double age, int wh
 		}
 }
 
+/* Two processes that wait for each other's files: a thread of the peer and one of the host. */
+static void locked_files(struct state *st, struct state_peer *peer, double age)
+{
+	struct state_process *p = build_process(st, peer), *host = build_host_process(st);
+	const int32_t ours = 10 * peer->pid, theirs = ours + 1;
+
+	build_thread(st, p, ours, "writer");
+	build_thread(st, host, theirs, "writer");
+	build_sleep(st, p, ours, STATE_LOCK_FILE, 0, "/run/a", 0, age)->owner_pid = host->pid;
+	build_sleep(st, host, theirs, STATE_LOCK_FILE, 0, "/run/b", 0, age)->owner_pid = p->pid;
+}
+
+/* A file that is cut off, and frames without names beside one that has one. */
+static void incomplete(struct state *st, unsigned id)
+{
+	const char *const frames[] = { "poll", "serve", "main", NULL };
+	struct state_input *in = state_add_input(st);
+	const int stack = build_stack(st, frames);
+
+	in->path = arena_printf(&st->arena, "/tmp/input%u", id);
+	in->type = id % 2 ? "feed" : "hub";
+	in->note = "cut off";
+	st->stack[stack].frame[id % 2].function = NULL;
+	build_loop(st, build_peer(&st->hub[0], id))->stack = stack;
+}
+
 /* Some trouble at some peers, the same for the same `dice`. */
 static void random_trouble(struct state *st, struct state_hub *hub, uint64_t dice, double at)
 {
@@ -349,8 +375,10 @@ static void random_trouble(struct state *st, struct state_hub *hub, uint64_t dic
 		case 2:
 			build_deaf(st, p, age);
 			break;
-		case 3:
+		case 3: /* some of them are starved */
 			build_spinning(st, p, age);
+			if (id % 3)
+				build_cpu(st, build_loop(st, p), at / (id % 3 * 8 - 7), at / 2);
 			break;
 		case 4:
 			build_blocked(st, p, age);
@@ -369,7 +397,10 @@ static void random_trouble(struct state *st, struct state_hub *hub, uint64_t dic
 		case 7:
 			build_owner(st, hub, small, p, HUB_TO_PEER, HUB_SLOT_IN_FLIGHT, 2,
 				    age + 10);
-			locked(st, p, age, (int)id % 3);
+			if (id % 4 == 3)
+				locked_files(st, p, age);
+			else
+				locked(st, p, age, (int)id % 4);
 			break;
 		case 8:
 			build_call(st, hub, 0, id, 600 + id, age)->enqueued_at = 0;
@@ -383,6 +414,7 @@ static void random_trouble(struct state *st, struct state_hub *hub, uint64_t dic
 			break;
 		case 10:
 			p->ring[HUB_SEND].damage = "cell 7 has the word of another lap";
+			incomplete(st, id);
 			break;
 		case 11:
 			build_handler(st, p, 1, age + 4);
@@ -428,10 +460,24 @@ static void shuffle(void *array, size_t n, size_t bytes)
 			   (char *)array + random_below((uint32_t)i) * bytes, bytes);
 }
 
+/* Threads know theirs by number. */
+static void turn_stacks_round(struct state *st)
+{
+	for (size_t i = 0; i < st->stacks / 2; i++)
+		swap_bytes(&st->stack[i], &st->stack[st->stacks - 1 - i], sizeof(*st->stack));
+	for (size_t i = 0; i < st->processes; i++)
+		for (size_t k = 0; k < st->process[i].threads; k++)
+			if (st->process[i].thread[k].stack >= 0)
+				st->process[i].thread[k].stack =
+					(int)st->stacks - 1 - st->process[i].thread[k].stack;
+}
+
 static void shuffle_all(struct state *st)
 {
 	struct state_hub *h = &st->hub[0];
 
+	turn_stacks_round(st);
+	shuffle(st->input, st->inputs, sizeof(*st->input));
 	shuffle(h->peer, h->peers, sizeof(*h->peer));
 	shuffle(h->klass, h->classes, sizeof(*h->klass));
 	for (size_t i = 0; i < h->classes; i++)
@@ -470,6 +516,7 @@ static void shift_threads(struct state_process *p)
 	shift(&p->dump_us);
 	for (size_t i = 0; i < p->threads; i++) {
 		shift(&p->thread[i].still_us);
+		shift(&p->thread[i].cpu.at_us);
 		if (!p->thread[i].lock)
 			continue;
 		shift(&p->thread[i].lock->from_us);
@@ -521,7 +568,17 @@ static void note_found(const struct judge *judge)
 		found[f->list[i]->rank] |= f->list[i]->state == FINDING_CONFIRMED;
 }
 
-static char *words_of(uint64_t dice, enum change change, bool as_file)
+static void build_as_feed(struct state *st)
+{
+	st->sources = STATE_FEED;
+	st->hub[0].source = STATE_FEED;
+	for (size_t i = 0; i < st->processes; i++)
+		st->process[i].source = STATE_FEED;
+}
+
+enum source_kind { AS_LIVE, AS_FILE, AS_FEED, SOURCE_KINDS };
+
+static char *words_of(uint64_t dice, enum change change, enum source_kind source)
 {
 	struct judge *judge = judge_create(NULL);
 
@@ -530,8 +587,10 @@ static char *words_of(uint64_t dice, enum change change, bool as_file)
 		struct state_hub *hub = build_hub(st, change == WITH_MORE_PEERS ? 40 : 16);
 
 		random_trouble(st, hub, dice, i);
-		if (as_file)
+		if (source == AS_FILE)
 			build_as_file(st);
+		if (source == AS_FEED)
+			build_as_feed(st);
 		if (change == SHUFFLED)
 			shuffle_all(st);
 		if (change == SHIFTED)
@@ -548,11 +607,11 @@ static char *words_of(uint64_t dice, enum change change, bool as_file)
 static void compare(enum change change)
 {
 	seed = t_seed();
-	for (unsigned i = 0; i < 200 * t_length(); i++) {
+	for (unsigned i = 0; i < 300 * t_length(); i++) {
 		const uint64_t dice = (uint64_t)random_below(UINT32_MAX) << 32 |
 				      random_below(UINT32_MAX);
-		char *plain = words_of(dice, AS_IS, i % 2);
-		char *changed = words_of(dice, change, i % 2);
+		char *plain = words_of(dice, AS_IS, i % SOURCE_KINDS);
+		char *changed = words_of(dice, change, i % SOURCE_KINDS);
 
 		T_STR(changed, plain);
 		free(plain);
@@ -572,17 +631,17 @@ TEST(another_time_of_day_changes_nothing)
 
 TEST(healthy_peers_beside_change_nothing)
 {
-	char *none = words_of(UINT64_MAX, WITH_MORE_PEERS, false);
+	char *none = words_of(UINT64_MAX, WITH_MORE_PEERS, AS_LIVE);
 
 	T_STR(none, "no findings in 2 s of 41 processes\n");
 	free(none);
 	seed = t_seed();
-	for (unsigned i = 0; i < 200 * t_length(); i++) {
+	for (unsigned i = 0; i < 300 * t_length(); i++) {
 		/* peer 1 has trouble, else the verdict counts the healthy */
 		const uint64_t dice = (uint64_t)random_below(UINT32_MAX) << 32 |
 				      (random_below(UINT32_MAX) & ~15u);
-		char *plain = words_of(dice, AS_IS, i % 2),
-		     *more = words_of(dice, WITH_MORE_PEERS, i % 2);
+		char *plain = words_of(dice, AS_IS, i % SOURCE_KINDS),
+		     *more = words_of(dice, WITH_MORE_PEERS, i % SOURCE_KINDS);
 
 		T_STR(more, plain);
 		free(plain);
@@ -595,18 +654,6 @@ TEST(the_same_states_give_the_same_findings)
 	compare(AS_IS);
 }
 
-/* Of threads and locks alone, or of files that end too soon: their tests have them. */
-static bool needs_a_hub(const struct rule *rule)
-{
-	static const char *const other[] = { "deadlock", "owner-dead", "stale-wait", "feed-gap",
-					     "input-partial", "symbols-missing" };
-
-	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
-		if (strcmp(rule->name, other[i]) == 0)
-			return false;
-	return true;
-}
-
 TEST(these_properties_were_tried_on_every_rule)
 {
 	size_t n;
@@ -615,7 +662,7 @@ TEST(these_properties_were_tried_on_every_rule)
 	memset(found, 0, sizeof(found));
 	compare(AS_IS);
 	for (size_t i = 0; i < n; i++)
-		if (needs_a_hub(rules[i]) && !found[i])
+		if (!found[i])
 			T_FAIL("no trouble of these led to %s", rules[i]->name);
 }
 
