@@ -72,19 +72,76 @@ static bool is_stopped(void *arg)
 	return state && state[2] == 'T';
 }
 
-TEST(a_stopped_peer_with_a_full_ring_stalls_nobody_else)
+/* Three that wait for BAD as long as it takes: for its answer, for space in its ring, for a slot. */
+static void *wait_for_answer(void *hub)
+{
+	return (void *)(intptr_t)shmhub_call(hub, BAD, LIVE_ECHO, "x", 1, -1, NULL);
+}
+
+static void *wait_for_space(void *hub)
+{
+	return (void *)(intptr_t)shmhub_notify(hub, BAD, LIVE_SINK, "x", 1, -1, 0);
+}
+
+static void *wait_for_slot(void *hub)
+{
+	struct shmhub_buf buf;
+	const int r = shmhub_reserve(hub, BAD, LARGE, -1, &buf);
+
+	if (!r)
+		shmhub_buf_release(&buf);
+	return (void *)(intptr_t)r;
+}
+
+/* Who waits for the answer has the role; the others are counted. */
+static bool one_sleeps(void *arg)
+{
+	return hub_get32(&((struct shmhub *)arg)->link[BAD].role) != 0;
+}
+
+static bool all_three_sleep(void *arg)
+{
+	return one_sleeps(arg) && hub_get32(&((struct shmhub *)arg)->sleepers) == 2;
+}
+
+static unsigned reserve_all(struct shmhub *hub, struct shmhub_buf *buf, unsigned most)
+{
+	unsigned n = 0;
+
+	while (n < most && shmhub_reserve(hub, BAD, LARGE, 0, &buf[n]) == 0)
+		n++;
+	return n;
+}
+
+TEST(a_stopped_peer_stalls_nobody_but_those_who_wait_for_it)
 {
 	struct shmhub *hub = start();
 	pid_t pid = pid_of(hub, BAD);
+	struct shmhub_buf buf[16];
+	pthread_t thread[3];
 	unsigned n = 0;
+	void *r;
 
 	kill(pid, SIGSTOP);
 	hub_live_until(is_stopped, &pid, "the peer is stopped");
+	T_EQ(pthread_create(&thread[0], NULL, wait_for_answer, hub), 0);
+	hub_live_until(one_sleeps, hub, "a thread waits for the answer");
 	while (shmhub_notify(hub, BAD, LIVE_SINK, "x", 1, 0, SHMHUB_NOWAIT) == 0)
 		T_OK(++n <= HUB_NOTIFY_WINDOW);
 	T_OK(n > 100);
+	n = reserve_all(hub, buf, 16);
+	T_EQ(pthread_create(&thread[1], NULL, wait_for_space, hub), 0);
+	T_EQ(pthread_create(&thread[2], NULL, wait_for_slot, hub), 0);
+	hub_live_until(all_three_sleep, hub, "three threads wait for the stopped peer");
 	others_go_on(hub);
+	T_OK(all_three_sleep(hub));
 	kill(pid, SIGCONT);
+	while (n)
+		shmhub_buf_release(&buf[--n]);
+	for (int i = 0; i < 3; i++) {
+		pthread_join(thread[i], &r);
+		T_EQ((intptr_t)r, 0);
+	}
 	T_EQ(shmhub_call(hub, BAD, LIVE_ECHO, "x", 1, 10000, NULL), 0);
 	hub_live_destroy(hub);
 }
@@ -108,10 +165,8 @@ TEST(a_hoarder_gets_a_quarter_of_a_class_and_of_the_one_above_and_no_more)
 {
 	struct shmhub *hub = start();
 	struct shmhub_buf buf[16];
-	unsigned n = 0;
+	unsigned n = reserve_all(hub, buf, 16);
 
-	while (n < 16 && shmhub_reserve(hub, BAD, LARGE, 0, &buf[n]) == 0)
-		n++;
 	T_EQ(n, 4); /* two of eight, and two of eight */
 	others_go_on(hub);
 	while (n)

@@ -207,13 +207,15 @@ TEST(a_peer_that_closed_its_bell_is_killed_and_cleaned_up)
 	hub_live_destroy(hub);
 }
 
-/* Takes slots of every kind, then dies. */
+/* When told, takes slots of every kind, sends one, and dies. */
 static int hoards_and_dies(const struct shmhub_peer_config *config, void *arg)
 {
 	struct shmhub_peer *peer = hub_live_attach(config);
 	struct shmhub_buf buf[5];
+	char c;
 
-	(void)arg;
+	if (read(*(int *)arg, &c, 1) != 1)
+		_exit(2);
 	for (int i = 0; i < 5; i++)
 		if (shmhub_peer_reserve(peer, 1000u << (2 * i), 1000, &buf[i]))
 			_exit(1);
@@ -226,19 +228,40 @@ static void count_notify(struct shmhub_request *r, void *arg)
 	*(_Atomic size_t *)arg += shmhub_request_len(r);
 }
 
+static bool is_role_taken(void *link)
+{
+	return hub_role_try(link);
+}
+
+static bool is_role_wanted(void *link)
+{
+	return hub_get32(&((struct hub_link *)link)->role) & HUB_ROLE_WANTED;
+}
+
 TEST(slots_of_a_dead_peer_come_back_and_what_it_had_sent_is_delivered)
 {
 	struct shmhub *hub = hub_live_create(NULL);
 	_Atomic size_t got = 0;
 	struct shmhub_stats stats = { .size = sizeof(stats) };
+	int now[2];
 
+	T_EQ(pipe(now), 0);
 	T_EQ(shmhub_handle(hub, 9, NULL, count_notify, &got), 0);
-	const unsigned peer = hub_live_spawn(hub, "hoarder", hoards_and_dies, NULL);
+	const unsigned peer = hub_live_spawn(hub, "hoarder", hoards_and_dies, &now[0]);
+	struct hub_link *link = &hub->link[peer];
 
+	/* nobody takes its message while it lives: it is dead and to be buried with it in the ring */
+	hub_live_until_state(hub, peer, SHMHUB_PEER_LIVE, 1);
+	hub_live_until(is_role_taken, link, "the role is ours");
+	T_EQ(write(now[1], "x", 1), 1);
+	hub_live_until(is_role_wanted, link, "the dead peer is to be buried");
+	T_EQ(got, 0);
+	hub_role_drop(link);
 	hub_live_until_state(hub, peer, SHMHUB_PEER_GONE, 1);
+	T_EQ(shmhub_stats_get(hub, &stats), 0);
+	T_EQ(stats.slots_swept, 4);
 	hub_live_destroy(hub); /* waits for all slots to be free, and for handlers */
 	T_EQ(got, 1000);
-	(void)stats;
 }
 
 /* ---- restart --------------------------------------------------------------------------------------- */
