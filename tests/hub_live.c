@@ -92,6 +92,62 @@ static void serve(struct shmhub_request *r, void *arg)
 	}
 }
 
+/* ---- a peer that asks before it answers ------------------------------------------------------ */
+
+uint32_t hub_live_sum(const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint32_t sum = 1;
+
+	for (size_t i = 0; i < len; i++)
+		sum = sum * 31 + p[i];
+	return sum;
+}
+
+static void serve_sum(struct shmhub_request *r, void *arg)
+{
+	const uint32_t sum = hub_live_sum(shmhub_request_data(r), shmhub_request_len(r));
+
+	(void)arg;
+	shmhub_reply(r, 0, &sum, sizeof(sum));
+}
+
+void hub_live_serve_sum(struct shmhub *hub)
+{
+	shmhub_handle(hub, LIVE_SUM, "sum", serve_sum, NULL);
+}
+
+struct asked {
+	struct shmhub_request *request;
+	uint32_t sum;
+};
+
+static void host_said(void *arg, int result, struct shmhub_msg *reply)
+{
+	struct asked *a = arg;
+	const bool right = !result && reply->len == 4 && memcmp(reply->data, &a->sum, 4) == 0;
+
+	shmhub_reply(a->request, right ? 0 : -EILSEQ, shmhub_request_data(a->request),
+		     shmhub_request_len(a->request));
+	free(a);
+}
+
+void hub_live_ask_first(struct shmhub_request *r, struct shmhub_peer *self)
+{
+	const void *data = shmhub_request_data(r);
+	const size_t n = shmhub_request_len(r);
+	struct asked *a = malloc(sizeof(*a));
+
+	*a = (struct asked){ r, hub_live_sum(data, n) };
+	shmhub_request_defer(r);
+	if (shmhub_peer_call_async(self, LIVE_SUM, data, n, 20000, 0, host_said, a, NULL)) {
+		shmhub_reply(r, -EAGAIN, NULL, 0);
+		free(a);
+	}
+}
+
+/* ---- attaching -------------------------------------------------------------------------------- */
+
 struct shmhub_peer *hub_live_attach(const struct shmhub_peer_config *config)
 {
 	struct shmhub_error error;

@@ -24,6 +24,7 @@ enum {
 	LIVE_COUNT = 6,  /* answers with how many came to LIVE_SINK (uint64_t) */
 	LIVE_STATUS = 7, /* answers with the int32_t it got as status */
 	LIVE_MAKE = 8,   /* answers with as many bytes (a uint32_t) of LIVE_BYTE(i) */
+	LIVE_SUM = 9,    /* of the host: hub_live_serve_sum() */
 };
 #define LIVE_BYTE(i) ((uint8_t)((i) * 7 + 3))
 
@@ -40,6 +41,15 @@ int hub_live_echo(const struct shmhub_peer_config *config, void *more);
 
 /* The methods above, for a child that does more than hub_live_echo(). */
 void hub_live_handle(struct shmhub_peer *peer);
+
+/* A number that tells payloads apart. */
+uint32_t hub_live_sum(const void *data, size_t len);
+
+/* hub_live_serve_sum() - the host answers LIVE_SUM with hub_live_sum() of what it got.
+ * hub_live_ask_first() - echo in a peer, after asking that of the host; -EILSEQ when the two do
+ * not agree, -EAGAIN when the host cannot be asked. */
+void hub_live_serve_sum(struct shmhub *hub);
+void hub_live_ask_first(struct shmhub_request *request, struct shmhub_peer *self);
 
 /* Attach or end the process with a message. */
 struct shmhub_peer *hub_live_attach(const struct shmhub_peer_config *config);

@@ -18,7 +18,7 @@
 
 #include "lib/hub/hub_fault.h"
 
-enum { VICTIMS = 4, STEADY = 2, PEERS = VICTIMS + STEADY, THREADS = 5, TO_HOST = 90, KILLS = 25 };
+enum { VICTIMS = 4, STEADY = 2, PEERS = VICTIMS + STEADY, THREADS = 5, KILLS = 25 };
 enum { LARGEST = 300000, RSS_GROWTH_KB = 3072 };
 
 /* What a peer can die at. Those of the host, and of a file that is made, have their own tests. */
@@ -36,16 +36,6 @@ static struct shared { /* with the peers */
 	_Atomic unsigned at[LABELS];
 	_Atomic uint32_t arming;        /* victims may die by step */
 } *shared;
-
-static uint32_t checksum(const void *data, size_t n)
-{
-	const uint8_t *p = data;
-	uint32_t sum = 1;
-
-	for (size_t i = 0; i < n; i++)
-		sum = sum * 31 + p[i];
-	return sum;
-}
 
 /* ---- peers ------------------------------------------------------------------------------------ */
 
@@ -79,42 +69,19 @@ static void arm(unsigned id)
 	hub_faults.step = die_there;
 }
 
-struct asked {
-	struct shmhub_request *request;
-	uint32_t sum;
-};
-
-static void host_said(void *arg, int result, struct shmhub_msg *reply)
-{
-	struct asked *a = arg;
-	const bool right = !result && reply->len == 4 && memcmp(reply->data, &a->sum, 4) == 0;
-
-	shmhub_reply(a->request, right ? 0 : -EILSEQ, shmhub_request_data(a->request),
-		     shmhub_request_len(a->request));
-	free(a);
-}
-
 /* Echo; every third after having asked the host. */
 static void echo(struct shmhub_request *r, void *arg)
 {
 	const size_t n = shmhub_request_len(r);
 	struct shmhub_buf unbacked;
-	struct asked *a;
 
 	(void)arg;
 	if (is_at_back && !shmhub_peer_reserve(me, 3 << 20, 1000, &unbacked))
 		shmhub_buf_release(&unbacked);
-	if (n % 3) {
+	if (n % 3)
 		shmhub_reply(r, 0, shmhub_request_data(r), n);
-		return;
-	}
-	a = malloc(sizeof(*a));
-	*a = (struct asked){ r, checksum(shmhub_request_data(r), n) };
-	shmhub_request_defer(r);
-	if (shmhub_peer_call_async(me, TO_HOST, shmhub_request_data(r), n, 20000, 0, host_said, a, NULL)) {
-		shmhub_reply(r, -EAGAIN, NULL, 0);
-		free(a);
-	}
+	else
+		hub_live_ask_first(r, me);
 }
 
 struct body {
@@ -188,14 +155,6 @@ static int child(const struct shmhub_peer_config *config, void *arg)
 	shmhub_peer_handle(me, COUNT_BODY, NULL, count_body, NULL);
 	shmhub_peer_handle(me, STREAM, NULL, stream, NULL);
 	return hub_live_run(me);
-}
-
-static void host_sum(struct shmhub_request *r, void *arg)
-{
-	const uint32_t sum = checksum(shmhub_request_data(r), shmhub_request_len(r));
-
-	(void)arg;
-	shmhub_reply(r, 0, &sum, sizeof(sum));
 }
 
 /* ---- load ------------------------------------------------------------------------------------- */
@@ -551,7 +510,7 @@ TEST(peers_killed_over_and_over_under_load_lose_nothing_and_leave_nothing)
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct shmhub *hub = hub_live_create(NULL);
 
-	shmhub_handle(hub, TO_HOST, "sum", host_sum, NULL);
+	hub_live_serve_sum(hub);
 	for (unsigned i = 1; i <= PEERS; i++)
 		spawn(hub, i);
 	shared->arming = 1;

@@ -9,54 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PEERS = 6, VICTIMS = 3, THREADS = 6, TO_HOST = 90, SECONDS = 3 };
-
-static uint32_t checksum(const void *data, size_t n)
-{
-	const uint8_t *p = data;
-	uint32_t sum = 1;
-
-	for (size_t i = 0; i < n; i++)
-		sum = sum * 31 + p[i];
-	return sum;
-}
+enum { PEERS = 6, VICTIMS = 3, THREADS = 6, SECONDS = 3 };
 
 /* ---- peers: echo, after having asked the host ------------------------------------------------- */
 
 static struct shmhub_peer *me;
 
-struct asked {
-	struct shmhub_request *request;
-	uint32_t sum;
-};
-
-static void host_said(void *arg, int result, struct shmhub_msg *reply)
-{
-	struct asked *a = arg;
-	const bool right = !result && reply->len == 4 && memcmp(reply->data, &a->sum, 4) == 0;
-
-	shmhub_reply(a->request, right ? 0 : -EILSEQ, shmhub_request_data(a->request),
-		     shmhub_request_len(a->request));
-	free(a);
-}
-
 static void echo_through_host(struct shmhub_request *r, void *arg)
 {
 	const size_t n = shmhub_request_len(r);
-	struct asked *a;
 
 	(void)arg;
-	if (n % 3) { /* most answer at once */
+	if (n % 3) /* most answer at once */
 		shmhub_reply(r, 0, shmhub_request_data(r), n);
-		return;
-	}
-	a = malloc(sizeof(*a));
-	*a = (struct asked){ r, checksum(shmhub_request_data(r), n) };
-	shmhub_request_defer(r);
-	if (shmhub_peer_call_async(me, TO_HOST, shmhub_request_data(r), n, 20000, 0, host_said, a, NULL)) {
-		shmhub_reply(r, -EAGAIN, NULL, 0);
-		free(a);
-	}
+	else
+		hub_live_ask_first(r, me);
 }
 
 static int stress_child(const struct shmhub_peer_config *config, void *arg)
@@ -65,14 +32,6 @@ static int stress_child(const struct shmhub_peer_config *config, void *arg)
 	me = hub_live_attach(config);
 	shmhub_peer_handle(me, LIVE_ECHO, NULL, echo_through_host, NULL);
 	return hub_live_run(me);
-}
-
-static void host_sum(struct shmhub_request *r, void *arg)
-{
-	const uint32_t sum = checksum(shmhub_request_data(r), shmhub_request_len(r));
-
-	(void)arg;
-	shmhub_reply(r, 0, &sum, sizeof(sum));
 }
 
 /* ---- host ---------------------------------------------------------------------------------------- */
@@ -161,7 +120,7 @@ TEST(random_kills_under_load_lose_nothing_and_leave_nothing)
 	struct shmhub_stats stats = { .size = sizeof(stats) };
 	uint64_t answered = 0, died = 0, kills = 0;
 
-	shmhub_handle(hub, TO_HOST, "sum", host_sum, NULL);
+	hub_live_serve_sum(hub);
 	for (unsigned i = 1; i <= PEERS; i++)
 		spawn_stress(hub, i);
 	for (unsigned i = 0; i < THREADS; i++) {

@@ -8,16 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static uint32_t checksum(const void *data, size_t n)
-{
-	const uint8_t *p = data;
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum = sum * 31 + p[i];
-	return sum;
-}
-
 static uint8_t *make_bytes(size_t n)
 {
 	uint8_t *p = malloc(n);
@@ -316,7 +306,7 @@ TEST(a_ring_that_nobody_reads_refuses_or_times_out)
 
 static void host_sum(struct shmhub_request *r, void *arg)
 {
-	const uint32_t sum = checksum(shmhub_request_data(r), shmhub_request_len(r));
+	const uint32_t sum = hub_live_sum(shmhub_request_data(r), shmhub_request_len(r));
 
 	(void)arg;
 	T_EQ(shmhub_request_peer(r), 1);
@@ -343,7 +333,7 @@ static int caller_child(const struct shmhub_peer_config *config, void *arg)
 		T_EQ(shmhub_peer_call(peer, 20, data, sizes[i], 10000, &reply), 0);
 		T_EQ(reply.len, 4);
 		memcpy(&sum, reply.data, 4);
-		T_EQ(sum, checksum(data, sizes[i]));
+		T_EQ(sum, hub_live_sum(data, sizes[i]));
 		shmhub_msg_release(&reply);
 		T_EQ(shmhub_peer_call(peer, 21, data, sizes[i], 10000, &reply), 0);
 		T_EQ(reply.len, sizes[i]);
