@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/exit_code.h"
 #include "lib/base/outfile.h"
 #include "lib/base/units.h"
 #include "lib/report/report.h"
@@ -20,15 +21,6 @@
 #include "shminspect/options.h"
 #include "shminspect/output.h"
 #include "shminspect/progress.h"
-
-enum { /* exit status */
-	EXIT_NONE = 0,
-	EXIT_FINDINGS = 1,
-	EXIT_USAGE = 2,
-	EXIT_MISSING = 3,
-	EXIT_UNREADABLE = 4,
-	EXIT_INTERRUPTED = 130,
-};
 
 struct inspection {
 	struct options options;
@@ -53,18 +45,7 @@ static int fail(const struct err *err)
 {
 	progress_done();
 	err_print(stderr, tool, "error", err);
-	switch (-err->code) {
-	case EEXIST:
-		return EXIT_USAGE;
-	case EBADMSG:
-	case EPROTO:
-	case EINVAL:
-	case ENODATA:
-	case EOVERFLOW:
-		return EXIT_UNREADABLE;
-	default:
-		return EXIT_MISSING;
-	}
+	return (int)exit_code_of(err);
 }
 
 static uint64_t now_us(void)
@@ -121,7 +102,7 @@ static int explain(const struct options *o, struct err *err)
 	const int r = output_write(o, text, len, err);
 
 	free(text);
-	return r ? fail(err) : EXIT_NONE;
+	return r ? fail(err) : EXIT_DONE;
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -272,7 +253,7 @@ static int status_of(const struct inspection *in)
 	for (enum severity s = SEVERITY_CRITICAL; s <= in->options.fail_on && s < SEVERITIES; s++)
 		if (in->options.fail_on != SEVERITIES && f->confirmed[s])
 			return EXIT_FINDINGS;
-	return EXIT_NONE;
+	return EXIT_DONE;
 }
 
 static int inspect(struct inspection *in, struct err *err)
@@ -312,7 +293,7 @@ static int run_tool(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	r = options_parse(&in.options, argc, argv, &err);
 	if (r)
-		return r > 0 ? EXIT_NONE : usage(&err);
+		return r > 0 ? EXIT_DONE : usage(&err);
 	progress_init(in.options.quiet);
 	r = in.options.explain ? explain(&in.options, &err) : inspect(&in, &err);
 	end(&in);

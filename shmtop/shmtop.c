@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/exit_code.h"
 #include "lib/base/outfile.h"
 #include "shmtop/batch.h"
 #include "shmtop/conf.h"
@@ -21,33 +22,10 @@
 #include "shmtop/target.h"
 #include "shmtop/ui.h"
 
-enum exit_code {
-	EXIT_DONE = 0,
-	EXIT_FINDINGS = 1,
-	EXIT_USAGE = 2,
-	EXIT_MISSING = 3,
-	EXIT_UNREADABLE = 4,
-	EXIT_VANISHED = 5,
-	EXIT_INTERRUPTED = 130,
-};
-
 static enum exit_code complain(const struct err *err)
 {
 	err_print(stderr, "shmtop", "error", err);
-	switch (-err->code) {
-	case EEXIST:
-		return EXIT_USAGE;
-	case EBADMSG:
-	case EPROTO:
-	case EINVAL:
-	case ENODATA:
-	case EOVERFLOW:
-		return EXIT_UNREADABLE;
-	case ETIMEDOUT:
-		return EXIT_VANISHED;
-	default:
-		return EXIT_MISSING;
-	}
+	return err->code == -ETIMEDOUT ? EXIT_VANISHED : exit_code_of(err);
 }
 
 /* What the command line says is wrong, not what it names: that is missing. */
