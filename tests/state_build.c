@@ -85,16 +85,7 @@ static struct state_process *add_process(struct state *st, int32_t pid, const ch
 	p->source = STATE_LIVE;
 	p->seen_us = p->dump_us = st->now_us;
 	p->all_threads = true;
-	struct state_thread *t = state_add_thread(st, p);
-
-	t->tid = pid;
-	t->name = name;
-	t->state = 'S';
-	t->wait = STATE_WAIT_POLL;
-	t->wait_text = "epoll_wait";
-	t->sys = 232;
-	t->captured = "peek";
-	t->blocked_us = 20 * 1000000;
+	build_thread(st, p, pid, name)->blocked_us = 20 * 1000000;
 	return p;
 }
 

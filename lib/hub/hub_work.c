@@ -65,12 +65,11 @@ static struct hub_work *next_work(struct shmhub *hub)
 	return work;
 }
 
-static void *worker(void *arg)
+/* What is queued, and what comes until next_work() says that it is time to end. */
+static void run_queue(struct shmhub *hub)
 {
-	struct shmhub *hub = arg;
 	struct hub_work *work;
 
-	hub_work_mark_thread(false, "hub-handler");
 	pthread_mutex_lock(&hub->work_lock);
 	while ((work = next_work(hub))) {
 		pthread_mutex_unlock(&hub->work_lock);
@@ -78,6 +77,12 @@ static void *worker(void *arg)
 		pthread_mutex_lock(&hub->work_lock);
 	}
 	pthread_mutex_unlock(&hub->work_lock);
+}
+
+static void *worker(void *arg)
+{
+	hub_work_mark_thread(false, "hub-handler");
+	run_queue(arg);
 	return NULL;
 }
 
@@ -100,22 +105,13 @@ void hub_work_push(struct shmhub *hub, struct hub_work *work)
 /* Runs what is queued to its end, then ends the threads. */
 void hub_work_stop(struct shmhub *hub)
 {
-	struct hub_work *work;
-
 	pthread_mutex_lock(&hub->work_lock);
 	hub->work_stop = true;
 	pthread_cond_broadcast(&hub->work_cond);
 	pthread_mutex_unlock(&hub->work_lock);
 	for (unsigned i = 0; i < hub->workers; i++)
 		pthread_join(hub->worker[i], NULL);
-	/* with no thread ever started there may be work left */
-	pthread_mutex_lock(&hub->work_lock);
-	while ((work = next_work(hub))) {
-		pthread_mutex_unlock(&hub->work_lock);
-		work->run(work);
-		pthread_mutex_lock(&hub->work_lock);
-	}
-	pthread_mutex_unlock(&hub->work_lock);
+	run_queue(hub); /* with no thread ever started there may be work left */
 }
 
 void hub_work_fini(struct shmhub *hub)
