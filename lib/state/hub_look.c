@@ -209,6 +209,17 @@ static int read_first_page(struct hub_look *look, struct err *err)
 	return 0;
 }
 
+int hub_look_unreadable(const char *path, struct err *err)
+{
+	const int e = err_set(err, -errno, "%s: cannot be read (%m)", *path ? path : "\"\"");
+
+	if (e == -ENOENT)
+		err_next(err, "`shmtop` without arguments lists the hubs it finds");
+	else
+		err_next(err, e == -EACCES ? "read it as its owner" : "check the path");
+	return e;
+}
+
 int hub_look_open(const char *path, struct hub_look **look, struct err *err)
 {
 	struct hub_look *made = calloc(1, sizeof(*made));
@@ -220,7 +231,7 @@ int hub_look_open(const char *path, struct hub_look **look, struct err *err)
 	int e;
 
 	if (made->fd < 0 || fstat(made->fd, &made->opened))
-		e = err_set(err, -errno, "%s: cannot be read (%m)", path);
+		e = hub_look_unreadable(path, err);
 	else if (!made->path)
 		e = err_set(err, -ENOMEM, "%s: out of memory", path);
 	else if (!S_ISREG(made->opened.st_mode))

@@ -22,6 +22,10 @@ enum {
 				 oldest to each peer and what tells something by itself */
 };
 
+/* hub_look_unreadable - by errno: a path that is named cannot be read, and what to do. Returns
+ * -errno. Safety: one-owner. */
+int hub_look_unreadable(const char *path, struct err *err);
+
 /*
  * hub_look_open - open a hub file and check its first page.
  *

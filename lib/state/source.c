@@ -283,13 +283,8 @@ static int add_file(struct source_files *f, const char *path, struct err *err)
 	CLOSES int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	const ssize_t n = fd < 0 ? -1 : pread(fd, first, sizeof(first), 0);
 
-	if (n < 0) {
-		const int e = err_set(err, -errno, "%s: cannot be read (%m)", path);
-
-		if (e == -EACCES)
-			err_next(err, "read it as its owner");
-		return e;
-	}
+	if (n < 0)
+		return hub_look_unreadable(path, err);
 	if (is_core(first, (size_t)n))
 		return refuse_core(path, err);
 	if (n && first[0] == '{')
@@ -301,15 +296,8 @@ static int add_path(struct source_files *f, const char *path, struct err *err)
 {
 	struct stat st;
 
-	if (stat(path, &st)) {
-		const int e = err_set(err, -errno, "%s: cannot be read (%m)", *path ? path : "\"\"");
-
-		if (e == -ENOENT)
-			err_next(err, "`shmtop` without arguments lists the hubs it finds");
-		else
-			err_next(err, e == -EACCES ? "read it as its owner" : "check the path");
-		return e;
-	}
+	if (stat(path, &st))
+		return hub_look_unreadable(path, err);
 	if (S_ISDIR(st.st_mode))
 		return add_directory(f, path, err);
 	if (!S_ISREG(st.st_mode)) {

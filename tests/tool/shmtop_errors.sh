@@ -2,37 +2,8 @@
 # Every wrong input and every wrong option: one error in the documented form, the documented
 # status, nothing on stdout.
 set -u
-dir=$TMPDIR/x
-bin=$PWD/$B/bin/shmtop
-failed=0
-mkdir "$dir"
-trap 'rm -rf "$dir"' EXIT
-
-# expect STATUS TEXT ARGS...: stderr's first line is "shmtop: error: TEXT..."
-expect() {
-	local status=$1 text=$2 got out
-	shift 2
-	out=$(cd "$dir" && timeout 20 "$bin" "$@" 2>"$dir/.err")
-	got=$?
-	if [ $got != "$status" ] || [ -n "$out" ] || [[ $(head -n 1 "$dir/.err") != "shmtop: error: $text"* ]] ||
-		[ "$(wc -l <"$dir/.err")" -gt 3 ]; then
-		echo "shmtop $*: status $got (wanted $status), said:" >&2
-		sed 's/^/    /' "$dir/.err" >&2
-		echo "    wanted: shmtop: error: $text" >&2
-		failed=1
-	fi
-}
-
-cd "$dir" || exit 1
-printf '\177ELF%060d' 0 >elf
-: >empty
-printf 'hello, world, this is no hub at all\n' >text
-echo '{"v":1,"x":2}' >x.ndjson
-mkdir nofeeds
-mkfifo fifo
-printf '\211SHMHUB\n' >short.hub
-head -c 8192 /dev/zero >zero.hub
-cd - >/dev/null || exit 1
+tool=shmtop
+. tests/errors_lib.sh
 
 # files, with and without -b
 for how in "" -b -r; do
