@@ -31,15 +31,26 @@ int err_next(struct err *err, const char *fmt, ...)
 	return err->code;
 }
 
+static size_t printable(const char *s)
+{
+	size_t n = 0;
+
+	while ((unsigned char)s[n] >= 0x20 && s[n] != 0x7f)
+		n++;
+	return n;
+}
+
 static void put_printable(FILE *out, const char *s)
 {
-	for (; *s; s++) {
-		const unsigned char c = (unsigned char)*s;
+	/* in pieces as long as may be: stderr has no buffer, each is a system call */
+	for (;;) {
+		const size_t n = printable(s);
 
-		if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\x%02x", c);
-		else
-			fputc(c, out);
+		fwrite(s, 1, n, out);
+		s += n;
+		if (!*s)
+			return;
+		fprintf(out, "\\x%02x", (unsigned char)*s++);
 	}
 }
 
