@@ -17,23 +17,28 @@ static bool ends_with(const struct as_map *m, const char *tail)
 	return m->path_len >= n && memcmp(m->path + m->path_len - n, tail, n) == 0;
 }
 
-/* Looks through the maps as thread `tid` has them; 0: as the process has. */
+/* Looks through the maps as thread `tid` has them; 0: as the process has. Returns 0, also when
+ * nothing was found; -ENOENT when there are no maps; or another error. */
 static int search_maps(int proc_fd, pid_t tid, struct as_control_found *found, char *buf,
 		       size_t room)
 {
 	struct as_maps maps;
 	struct as_map m;
 	int more = 0;
+	bool any = false;
 
 	const int err = as_maps_open(&maps, proc_fd, tid, buf, room);
 	while (!err && !found->addr && (more = as_maps_next(&maps, &m)) > 0) {
+		any = true;
 		if (m.kind == AS_MAP_FILE && ends_with(&m, "/libsigdump.so"))
 			found->library = true;
 		if (m.kind == AS_MAP_MEMFD && ends_with(&m, ":" AS_CONTROL_NAME))
 			found->addr = m.start;
 	}
 	as_maps_close(&maps);
-	return err ? err : more < 0 ? more : 0;
+	if (err || more < 0)
+		return err ? err : more;
+	return any ? 0 : -ENOENT;
 }
 
 /*
@@ -47,9 +52,10 @@ static int search_threads(int proc_fd, struct as_control_found *found, pid_t *ti
 	size_t n;
 
 	const int err = as_proc_tids(proc_fd, tids, sizeof(tids) / sizeof(*tids), &n);
-	for (size_t i = 0; err >= 0 && i < n && !found->addr; i++) {
-		search_maps(proc_fd, tids[i], found, buf, room);
+	for (size_t i = 0; err >= 0 && i < n; i++) {
 		*tid = tids[i];
+		if (search_maps(proc_fd, tids[i], found, buf, room) == 0)
+			break;
 	}
 	return err < 0 ? err : 0;
 }
@@ -96,7 +102,8 @@ int as_control_find(int proc_fd, pid_t pid, struct as_control_found *found, char
 
 	memset(found, 0, sizeof(*found));
 	int err = search_maps(proc_fd, 0, found, buf, room);
-	if (!err && !found->library && !found->addr)
+	/* the kernel says it either way */
+	if (err == -ENOENT || err == -ESRCH)
 		err = search_threads(proc_fd, found, &tid, buf, room);
 	if (err || !found->addr)
 		return err;
