@@ -22,8 +22,16 @@ static bool is_still(const struct state_thread *t, const struct proc_wait *now)
 	       then.child == now->child;
 }
 
+/* Who has the other end of what: many threads may wait for the same. */
+struct known {
+	pid_t pid;
+	uint64_t inode; /* 0: nobody yet */
+	bool from_reader, found;
+	struct proc_end end;
+};
+
 /* Who has the other end of a pipe or of a unix socket: among the relatives, as pipes go. */
-static bool find_end(pid_t pid, const struct proc_wait *now, bool is_pipe, struct proc_end *end)
+static bool look_for_end(pid_t pid, const struct proc_wait *now, bool is_pipe, struct proc_end *end)
 {
 	struct proc_sock_info info;
 	struct proc_sock sock;
@@ -38,8 +46,21 @@ static bool find_end(pid_t pid, const struct proc_wait *now, bool is_pipe, struc
 	return has_peer && proc_ends_socket(pid, info.peer, end) == 0;
 }
 
+static bool find_end(struct known *known, pid_t pid, const struct proc_wait *now, bool is_pipe,
+		     struct proc_end *end)
+{
+	const bool from_reader = now->kind == PROC_WAIT_READ;
+
+	if (known->pid != pid || known->inode != now->inode || known->from_reader != from_reader) {
+		*known = (struct known){ .pid = pid, .inode = now->inode, .from_reader = from_reader };
+		known->found = look_for_end(pid, now, is_pipe, &known->end);
+	}
+	*end = known->end;
+	return known->found;
+}
+
 /* "pipe:[1234] (other end: make, pid 12)"; as it was where nobody is found. */
-static void tell_end(pid_t pid, struct proc_wait *now)
+static void tell_end(struct known *known, pid_t pid, struct proc_wait *now)
 {
 	const bool is_pipe = strncmp(now->object, "pipe:[", 6) == 0;
 	struct proc_end end;
@@ -47,7 +68,7 @@ static void tell_end(pid_t pid, struct proc_wait *now)
 
 	if ((now->kind != PROC_WAIT_READ && now->kind != PROC_WAIT_WRITE) ||
 	    (!is_pipe && strncmp(now->object, "socket:[", 8) != 0) ||
-	    !find_end(pid, now, is_pipe, &end) || (!end.pid && !end.self))
+	    !find_end(known, pid, now, is_pipe, &end) || (!end.pid && !end.self))
 		return;
 	if (end.others)
 		snprintf(more, sizeof(more), " and %u more", end.others);
@@ -60,7 +81,8 @@ static void tell_end(pid_t pid, struct proc_wait *now)
 	snprintf(now->object + n, sizeof(now->object) - n, "%s", text);
 }
 
-static int look_at_thread(struct state *st, const struct state_process *p, struct state_thread *t)
+static int look_at_thread(struct state *st, const struct state_process *p, struct state_thread *t,
+			  struct known *known)
 {
 	struct proc_wait now;
 
@@ -71,7 +93,7 @@ static int look_at_thread(struct state *st, const struct state_process *p, struc
 		return 0;
 	if (strncmp(now.object, "socket:[", 8) == 0)
 		proc_net_tcp(p->pid, now.inode, now.object, sizeof(now.object), NULL);
-	tell_end(p->pid, &now);
+	tell_end(known, p->pid, &now);
 	wait_set(st, t, &now);
 	if (now.kind != PROC_WAIT_FLOCK || t->lock)
 		return 0;
@@ -93,6 +115,7 @@ static void look_at_gauges(struct state_process *p)
 
 int living_look(struct state *st, uint64_t family)
 {
+	struct known known = { 0 };
 	int code = 0;
 
 	for (size_t i = 0; i < st->processes; i++) {
@@ -102,7 +125,7 @@ int living_look(struct state *st, uint64_t family)
 			continue;
 		look_at_gauges(p);
 		for (size_t k = 0; !code && k < p->threads; k++)
-			code = look_at_thread(st, p, &p->thread[k]);
+			code = look_at_thread(st, p, &p->thread[k], &known);
 	}
 	return code;
 }
