@@ -17,7 +17,7 @@
 enum {
 	OPT_PID = 1, OPT_HUB, OPT_ALL, OPT_TIMEOUT, OPT_FORMAT, OPT_JSON, OPT_OUTPUT, OPT_FORCE,
 	OPT_COLOR, OPT_ASCII, OPT_RECORD, OPT_FEED, OPT_QUIET, OPT_VERBOSE, OPT_SYSROOT, OPT_DEBUG_DIR,
-	OPT_NO_SYMBOLS, OPT_READ_ONLY,
+	OPT_NO_SYMBOLS, OPT_LINES, OPT_READ_ONLY,
 };
 
 static const struct opt options[] = {
@@ -38,6 +38,7 @@ static const struct opt options[] = {
 	{ 0, "sysroot", "DIR", "Symbols", "take program files from below DIR only", OPT_SYSROOT },
 	{ 0, "debug-dir", "DIR", "Symbols", "look for debug files here first", OPT_DEBUG_DIR },
 	{ 0, "no-symbols", NULL, "Symbols", "addresses only", OPT_NO_SYMBOLS },
+	{ 0, "lines", NULL, "Symbols", "lines and inlined calls of the C library too", OPT_LINES },
 	{ 'R', "read-only", NULL, "Safety", "stop no thread, not for a microsecond", OPT_READ_ONLY },
 	{ 0, NULL, NULL, NULL, NULL, 0 },
 };
@@ -182,6 +183,9 @@ static void set_plain(struct dump_options *o, int id, const char *arg)
 		break;
 	case OPT_NO_SYMBOLS:
 		o->no_symbols = true;
+		break;
+	case OPT_LINES:
+		o->lines = true;
 		break;
 	default:
 		o->read_only = true;

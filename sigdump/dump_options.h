@@ -29,6 +29,7 @@ struct dump_options {
 	const char *output;    /* NULL: stdout */
 	const char *sysroot, *debug_dir;
 	bool no_symbols;
+	bool lines;
 };
 
 /*

@@ -186,7 +186,8 @@ int view_processes(FILE *out, const struct view_part *parts, size_t n, uint64_t 
 {
 	const struct sym_options symbols = { .sysroot = o->sysroot,
 					     .debug_dir = o->debug_dir,
-					     .no_symbols = o->no_symbols };
+					     .no_symbols = o->no_symbols,
+					     .libc_by_symbols = !o->lines };
 	const struct source_options options = { .stacks = true,
 						.recent_bytes = recent_bytes(parts, n) };
 	FREES const char **paths = calloc(n + 1, sizeof(*paths));

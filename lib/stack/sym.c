@@ -143,6 +143,7 @@ int sym_create(const struct sym_options *options, struct sym_cache **cache, stru
 		.sysroot = arena_strdup(&c->arena, options->sysroot),
 		.debug_dir = arena_strdup(&c->arena, options->debug_dir),
 		.no_symbols = options->no_symbols,
+		.libc_by_symbols = options->libc_by_symbols,
 	};
 	if ((options->sysroot && !c->options.sysroot) ||
 	    (options->debug_dir && !c->options.debug_dir)) {
@@ -156,7 +157,7 @@ int sym_create(const struct sym_options *options, struct sym_cache **cache, stru
 static void module_destroy(struct sym_module *m)
 {
 	sym_dwarf_close(m->dwarf);
-	sym_table_fini(&m->table);
+	sym_table_close(&m->table);
 	sym_elf_close(m->found.debug);
 	sym_elf_close(m->found.main);
 	map_fini(&m->answers);
@@ -288,6 +289,33 @@ static void warn(struct sym_cache *cache, const struct sym_module *m, uint64_t o
 		cache->warnings[cache->n_warnings++] = w;
 }
 
+/* The files that libc6 brings and libc6-dbg describes. */
+static bool is_libc(const char *base)
+{
+	static const char *const names[] = { "libc.so.6", "ld-linux-x86-64.so.2", "libpthread.so.0",
+					     "libm.so.6", "libmvec.so.1", "librt.so.1", "libdl.so.2",
+					     "libresolv.so.2", "libanl.so.1" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(base, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The file with the DWARF to read; NULL: there is none, or it is not worth the time. */
+static struct sym_elf *dwarf_of(const struct sym_cache *cache, const struct sym_module *m)
+{
+	struct sym_elf *elf = m->found.debug && m->found.debug->has_dwarf ? m->found.debug :
+									      m->found.main;
+
+	if (!elf || !elf->has_dwarf)
+		return NULL;
+	/* a system without its symbols, but with its DWARF, is none that anybody ships */
+	if (cache->options.libc_by_symbols && elf->is_deflated && elf->has_symbols && is_libc(m->base))
+		return NULL;
+	return elf;
+}
+
 static enum sym_status read_module(struct sym_cache *cache, struct sym_module *m)
 {
 	const struct sym_want want = {
@@ -300,12 +328,11 @@ static enum sym_status read_module(struct sym_cache *cache, struct sym_module *m
 	sym_find(&cache->options, &want, f);
 	if (f->status != SYM_UNUSED)
 		return f->status;
-	sym_table_build(f->main, f->debug, &m->table);
-	if (f->debug && f->debug->has_dwarf)
-		m->dwarf = sym_dwarf_open(&cache->options, f->debug);
-	else if (f->main && f->main->has_dwarf)
-		m->dwarf = sym_dwarf_open(&cache->options, f->main);
-	return m->dwarf ? SYM_FULL : m->table.n_code ? SYM_TABLE : SYM_NONE;
+	sym_table_open(f->main, f->debug, &m->table);
+	struct sym_elf *dwarf = dwarf_of(cache, m);
+	if (dwarf)
+		m->dwarf = sym_dwarf_open(&cache->options, dwarf);
+	return m->dwarf ? SYM_FULL : m->table.has_code ? SYM_TABLE : SYM_NONE;
 }
 
 /* Opens a module when its first address is asked for, so that the warning can show one. */
@@ -370,14 +397,14 @@ static bool is_internal(const char *name)
 }
 
 /* The real function's name: DWARF's, unless the symbol table has a better one for its entry. */
-static const char *function_name(const struct sym_module *m, const struct sym_raw *raw, uint64_t addr)
+static const char *function_name(struct sym_module *m, const struct sym_raw *raw, uint64_t addr)
 {
-	const struct sym_entry *entry = sym_table_code(&m->table, addr);
+	struct sym_entry entry;
 
-	if (!raw->name)
-		return entry ? entry->name : NULL;
-	if (entry && entry->addr == raw->entry && is_internal(raw->name))
-		return entry->name;
+	if (raw->name && !is_internal(raw->name))
+		return raw->name;
+	if (sym_table_code(&m->table, addr, &entry) && (!raw->name || entry.addr == raw->entry))
+		return entry.name;
 	return raw->name;
 }
 
@@ -422,7 +449,7 @@ unsigned sym_frames(struct sym_cache *cache, struct sym_module *module, uint64_t
 	if (!module || addr == UINT64_MAX)
 		return 1;
 	use_module(cache, module, offset);
-	if (!module->dwarf && !module->table.n_code)
+	if (!module->dwarf && !module->table.has_code)
 		return 1;
 	if (map_get(&module->answers, addr + 1, &at))
 		answer = &cache->answers[at];
@@ -444,13 +471,13 @@ bool sym_data_at(struct sym_cache *cache, struct sym_module *module, uint64_t of
 	if (!module)
 		return false;
 	use_module(cache, module, offset);
-	const struct sym_entry *entry = sym_table_data(&module->table, offset);
-	if (!entry)
+	struct sym_entry entry;
+	if (!sym_table_data(&module->table, offset, &entry))
 		return false;
 	*data = (struct sym_data){
-		.name = show(cache, entry->name),
-		.offset = offset - entry->addr,
-		.size = entry->end - entry->addr,
+		.name = show(cache, entry.name),
+		.offset = offset - entry.addr,
+		.size = entry.end - entry.addr,
 	};
 	return true;
 }

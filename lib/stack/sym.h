@@ -44,6 +44,8 @@ struct sym_options {
 	const char *sysroot;   /* --sysroot: take files from below here only; NULL: from / */
 	const char *debug_dir; /* --debug-dir: look here too, and first for debug files; NULL */
 	bool no_symbols;       /* --no-symbols: every frame is module+offset */
+	bool libc_by_symbols;  /* the C library's own functions by its symbol table alone, where its
+				* DWARF would have to be inflated first: some 50 ms with libc6-dbg */
 };
 
 /* A module as the dump describes it. All borrowed for the call. */

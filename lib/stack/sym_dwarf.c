@@ -8,8 +8,9 @@
  * so that an address costs one binary search and then one DIE for each frame. Scopes nest;
  * where a producer's ranges do not, the inner one is cut to the outer.
  *
- * The units themselves are found by an index over their ranges, made when the file is opened:
- * .debug_aranges would do the same, but clang leaves it out.
+ * The units themselves are found by .debug_aranges, which names no unit that clang made; for an
+ * address that is not in it, by an index over the ranges of all units, made when it is first
+ * needed: it reads the beginning of every unit, of which a big program has thousands.
  */
 #include "lib/stack/sym_priv.h"
 
@@ -55,8 +56,10 @@ struct sym_dwarf {
 	Dwarf *dw, *alt;
 	struct sym_elf *alt_elf;
 	const char *missing; /* name of the file that should be alt, and is not there */
-	struct unit *units;
+	struct unit *units;   /* each that was asked for; all, some twice, once there is an index */
 	size_t n_units, room_units;
+	Dwarf_Aranges *aranges; /* NULL: there are none */
+	bool is_indexed;
 	struct range *ranges; /* sorted */
 	size_t n_ranges, room_ranges;
 };
@@ -88,6 +91,17 @@ static int by_low(const void *a, const void *b)
 
 static int add_unit(struct sym_dwarf *dwarf, const Dwarf_Die *die, const Dwarf_Die *split)
 {
+	if (!GROW(dwarf->units, dwarf->n_units, dwarf->room_units))
+		return -ENOMEM;
+	dwarf->units[dwarf->n_units++] = (struct unit){
+		.lines = *die,
+		.scopes_die = dwarf_tag((Dwarf_Die *)split) == DW_TAG_compile_unit ? *split : *die,
+	};
+	return 0;
+}
+
+static int add_with_ranges(struct sym_dwarf *dwarf, const Dwarf_Die *die, const Dwarf_Die *split)
+{
 	Dwarf_Addr base, low, high;
 	Dwarf_Die copy = *die;
 	size_t before = dwarf->n_ranges;
@@ -101,15 +115,12 @@ static int add_unit(struct sym_dwarf *dwarf, const Dwarf_Die *die, const Dwarf_D
 		dwarf->ranges[dwarf->n_ranges++] =
 			(struct range){ low, high, (uint32_t)dwarf->n_units };
 	}
-	if (before == dwarf->n_ranges)
-		return 0;
-	if (!GROW(dwarf->units, dwarf->n_units, dwarf->room_units))
-		return -ENOMEM;
-	dwarf->units[dwarf->n_units++] = (struct unit){
-		.lines = *die,
-		.scopes_die = dwarf_tag((Dwarf_Die *)split) == DW_TAG_compile_unit ? *split : *die,
-	};
-	return 0;
+	return before == dwarf->n_ranges ? 0 : add_unit(dwarf, die, split);
+}
+
+static bool is_compiled(uint8_t type)
+{
+	return type == DW_UT_compile || type == DW_UT_skeleton;
 }
 
 static int index_units(struct sym_dwarf *dwarf)
@@ -118,12 +129,18 @@ static int index_units(struct sym_dwarf *dwarf)
 	uint8_t type;
 
 	for (Dwarf_CU *cu = NULL; dwarf_get_units(dwarf->dw, cu, &cu, NULL, &type, &die, &split) == 0;)
-		if (type == DW_UT_compile || type == DW_UT_skeleton)
-			if (add_unit(dwarf, &die, &split) < 0)
-				return -ENOMEM;
+		if (is_compiled(type) && add_with_ranges(dwarf, &die, &split) < 0)
+			return -ENOMEM;
 	if (dwarf->n_ranges)
 		qsort(dwarf->ranges, dwarf->n_ranges, sizeof(*dwarf->ranges), by_low);
 	return 0;
+}
+
+static bool has_units(Dwarf *dw)
+{
+	Dwarf_CU *cu = NULL;
+
+	return dwarf_get_units(dw, cu, &cu, NULL, NULL, NULL, NULL) == 0;
 }
 
 /* DIEs that several files share lie in one file beside them (dwz -m). */
@@ -157,10 +174,13 @@ struct sym_dwarf *sym_dwarf_open(const struct sym_options *options, struct sym_e
 	dwarf->dw = dwarf_begin_elf(elf->elf, DWARF_C_READ, NULL);
 	if (dwarf->dw)
 		open_alt(dwarf, options, elf);
-	if (!dwarf->dw || index_units(dwarf) < 0 || !dwarf->n_units) {
+	if (!dwarf->dw || !has_units(dwarf->dw)) {
 		sym_dwarf_close(dwarf);
 		return NULL;
 	}
+	size_t n;
+	if (dwarf_getaranges(dwarf->dw, &dwarf->aranges, &n) != 0)
+		dwarf->aranges = NULL;
 	return dwarf;
 }
 
@@ -185,8 +205,31 @@ const char *sym_dwarf_missing(const struct sym_dwarf *dwarf)
 	return dwarf->missing;
 }
 
-static struct unit *unit_of(const struct sym_dwarf *dwarf, uint64_t addr)
+/* The unit that .debug_aranges names. NULL: it names none, or none that can be read. */
+static struct unit *by_aranges(struct sym_dwarf *dwarf, uint64_t addr)
 {
+	Dwarf_Arange *range = dwarf->aranges ? dwarf_getarange_addr(dwarf->aranges, addr) : NULL;
+	Dwarf_Off at;
+	Dwarf_Die die, split;
+	uint8_t type;
+
+	if (!range || dwarf_getarangeinfo(range, NULL, NULL, &at) != 0 ||
+	    !dwarf_offdie(dwarf->dw, at, &die))
+		return NULL;
+	for (size_t i = 0; i < dwarf->n_units; i++)
+		if (dwarf->units[i].lines.addr == die.addr)
+			return &dwarf->units[i];
+	if (dwarf_cu_info(die.cu, NULL, &type, NULL, &split, NULL, NULL, NULL) != 0 ||
+	    !is_compiled(type) || add_unit(dwarf, &die, &split) < 0)
+		return NULL;
+	return &dwarf->units[dwarf->n_units - 1];
+}
+
+static struct unit *by_index(struct sym_dwarf *dwarf, uint64_t addr)
+{
+	if (!dwarf->is_indexed && index_units(dwarf) < 0)
+		return NULL;
+	dwarf->is_indexed = true;
 	size_t low = 0, high = dwarf->n_ranges;
 
 	while (low < high) {
@@ -201,6 +244,13 @@ static struct unit *unit_of(const struct sym_dwarf *dwarf, uint64_t addr)
 		if (addr < dwarf->ranges[low - 1 - i].high)
 			return &dwarf->units[dwarf->ranges[low - 1 - i].unit];
 	return NULL;
+}
+
+static struct unit *unit_of(struct sym_dwarf *dwarf, uint64_t addr)
+{
+	struct unit *unit = by_aranges(dwarf, addr);
+
+	return unit ? unit : by_index(dwarf, addr);
 }
 
 /* ---- one walk over a unit ----------------------------------------------------------------- */

@@ -41,9 +41,12 @@ static void note_section(struct sym_elf *elf, const char *name, const GElf_Shdr 
 		return;
 	if (shdr->sh_type == SHT_SYMTAB)
 		elf->has_symbols = true;
-	else if (strcmp(name, ".debug_info") == 0 || strcmp(name, ".zdebug_info") == 0)
+	else if (strcmp(name, ".zdebug_info") == 0)
+		elf->has_dwarf = elf->is_deflated = true;
+	else if (strcmp(name, ".debug_info") == 0) {
 		elf->has_dwarf = true;
-	else if (strcmp(name, ".gnu_debugdata") == 0)
+		elf->is_deflated = shdr->sh_flags & SHF_COMPRESSED;
+	} else if (strcmp(name, ".gnu_debugdata") == 0)
 		elf->has_minidebug = true;
 }
 

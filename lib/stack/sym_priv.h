@@ -4,7 +4,7 @@
  *	sym.c        modules, answers already given, warnings
  *	sym_find.c   which file belongs to a module, and its debug file
  *	sym_elf.c    one ELF file: build id, debug link, symbol sections
- *	sym_table.c  a sorted index of symbols
+ *	sym_table.c  which symbol covers an address
  *	sym_dwarf.c  functions, inlined calls and lines of one file's DWARF
  *	sym_name.c   demangling; sym_rust.c the v0 scheme of Rust
  */
@@ -29,6 +29,7 @@ struct sym_elf {
 	uint32_t link_crc;
 	bool has_symbols;            /* .symtab */
 	bool has_dwarf;              /* .debug_info, perhaps compressed */
+	bool is_deflated;            /* it is: libdw inflates all of the DWARF to read a byte of it */
 	bool has_minidebug;          /* .gnu_debugdata */
 };
 
@@ -76,20 +77,44 @@ struct sym_entry {
 	const char *name;            /* raw, in the file's string table */
 };
 
+/* What a section says about the symbols in it. */
+struct sym_section {
+	uint64_t limit;
+	bool is_code;
+};
+
+/* A list of symbols as it lies in the file. */
+struct sym_list {
+	Elf_Data *data;              /* NULL: there is none */
+	size_t n;
+	bool is_64;
+	const char *names;
+	size_t names_bytes;          /* up to the last name that ends */
+	struct sym_section *sections;
+	size_t n_sections;
+};
+
 struct sym_table {
-	struct sym_entry *code, *data; /* sorted by address, one for each */
+	struct sym_list list;
+	unsigned scans;              /* how often the list was gone through */
+	bool has_code;               /* it names a function */
+	bool is_sorted;              /* into these, one entry for each address: */
+	struct sym_entry *code, *data;
 	size_t n_code, n_data;
 	void *aux;                   /* Dwfl that holds the names of .gnu_debugdata */
 };
 
-/* sym_table_build - from main and debug, either may be NULL. Returns 0 or -ENOMEM. */
-int sym_table_build(const struct sym_elf *main, const struct sym_elf *debug,
-		    struct sym_table *table);
-void sym_table_fini(struct sym_table *table);
+/*
+ * sym_table_open - the symbols of main and debug, either may be NULL.
+ * Returns 0, also when there are none, or -ENOMEM. The files outlive the table.
+ */
+int sym_table_open(const struct sym_elf *main, const struct sym_elf *debug,
+		   struct sym_table *table);
+void sym_table_close(struct sym_table *table);
 
-/* sym_table_code, sym_table_data - the symbol that covers an address, or NULL. */
-const struct sym_entry *sym_table_code(const struct sym_table *table, uint64_t addr);
-const struct sym_entry *sym_table_data(const struct sym_table *table, uint64_t addr);
+/* sym_table_code, sym_table_data - the symbol that covers an address; false: there is none. */
+bool sym_table_code(struct sym_table *table, uint64_t addr, struct sym_entry *entry);
+bool sym_table_data(struct sym_table *table, uint64_t addr, struct sym_entry *entry);
 
 /* ---- DWARF ------------------------------------------------------------------------------- */
 

@@ -65,17 +65,18 @@ static void read_memory(uint8_t first)
 static void read_file(void)
 {
 	struct sym_table table = { 0 };
+	struct sym_entry entry;
 	struct sym_elf *elf;
 	struct err err;
 
 	if (sym_elf_open(fuzz_file(image, IMAGE), &elf, &err))
 		return;
-	if (!sym_table_build(elf, NULL, &table))
+	if (!sym_table_open(elf, NULL, &table))
 		for (uint64_t addr = 0; addr < IMAGE; addr += 97) {
-			sym_table_code(&table, addr);
-			sym_table_data(&table, addr);
+			sym_table_code(&table, addr, &entry);
+			sym_table_data(&table, addr, &entry);
 		}
-	sym_table_fini(&table);
+	sym_table_close(&table);
 	sym_elf_close(elf);
 }
 

@@ -36,6 +36,18 @@ named 'crowd.c:[0-9]'
 looked -p "$pid" --no-symbols
 unnamed "--no-symbols"
 
+# lines of the C library's own functions only when asked for: that takes time where they are packed
+libc_id=$(id_of /lib/x86_64-linux-gnu/libc.so.6)
+libc_debug=/usr/lib/debug/.build-id/${libc_id:0:2}/${libc_id:2}.debug
+looked -p "$pid"
+ok grep -q ' __libc_start_main .*libc.so.6' "$work/text"
+looked -p "$pid" --lines
+if [ -e "$libc_debug" ] && readelf -SW "$libc_debug" | grep -q '\.debug_info .* C '; then
+	ok grep -q ' __libc_start_main .*libc-start.c:[0-9]' "$work/text"
+else
+	ok grep -q ' __libc_start_main .*libc.so.6' "$work/text"
+fi
+
 # without the process only the disk is left, and that is another build
 finish
 inspected

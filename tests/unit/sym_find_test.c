@@ -244,6 +244,46 @@ TEST(both_versions_of_dwarf_and_both_compilers_give_the_same_names)
 	remove_dir();
 }
 
+/* As one compiler leaves .debug_aranges out of its objects, and the other does not. */
+TEST(a_unit_that_debug_aranges_does_not_name_is_found_as_well)
+{
+	char root[PATH_MAX];
+
+	T_OK(getcwd(root, sizeof(root)));
+	begin();
+	sh("gcc -g -D_GNU_SOURCE -std=gnu11 -O1 -pthread -I'%s' -c '%s/tests/fixture/sym_places.c' && "
+	   "objcopy --remove-section .debug_aranges --remove-section .rela.debug_aranges sym_places.o && "
+	   "echo 'int other(void) { return 1; }' >other.c && gcc -g -c other.c && "
+	   "gcc -pthread -rdynamic -Wl,--build-id=sha1 -o places sym_places.o other.o -ldl && "
+	   "readelf -S places | grep -q debug_aranges", root, root);
+	read_places();
+	has_all(OPEN(NO_OPTIONS, .path = copy, .build_id = build_id));
+	remove_dir();
+}
+
+TEST(the_c_library_is_named_by_its_symbols_alone_only_where_that_saves_the_inflating)
+{
+	begin();
+	sh("cp places libc.so.6");
+	snprintf(copy, sizeof(copy), "%s/libc.so.6", dir);
+	has_all(OPEN({ .libc_by_symbols = true }, .path = copy, .build_id = build_id));
+	sh("objcopy --compress-debug-sections libc.so.6 && cp libc.so.6 places");
+	has_all(OPEN(NO_OPTIONS, .path = copy, .build_id = build_id));
+	struct sym_module *m = OPEN({ .libc_by_symbols = true }, .path = copy, .build_id = build_id);
+	T_EQ(sym_frames(cache, m, place("inlined"), true, frames, SYM_FRAMES), 1);
+	T_STR(frames[0].function, "outermost");
+	T_OK(!frames[0].file && !frames[0].inlined);
+	T_EQ(sym_frames(cache, m, place("hidden"), true, frames, SYM_FRAMES), 1);
+	T_STR(frames[0].function, "hidden_function");
+	T_EQ(sym_status(cache, m), SYM_TABLE);
+	T_EQ(sym_warnings(cache), 0);
+	sym_destroy(cache);
+	/* any other library is worth the time */
+	snprintf(copy, sizeof(copy), "%s/places", dir);
+	has_all(OPEN({ .libc_by_symbols = true }, .path = copy, .build_id = build_id));
+	remove_dir();
+}
+
 /* What many debug files have in common lies in one more file, which they name and give the id of. */
 TEST(what_dwz_moved_into_a_file_beside_is_found_by_its_name_and_by_its_build_id)
 {
