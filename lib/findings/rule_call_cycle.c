@@ -314,10 +314,10 @@ static void look_at_locks(const struct scene *scene, struct candidates *out)
 
 /* ---- rings ---------------------------------------------------------------------------------- */
 
-/* Stopped, or busy with something else: then it does not wait for space. */
-static bool is_elsewhere(const struct scene_end *end)
+/* The peer's one thread is awake: it has just been woken, or does not wait for space. */
+static bool is_awake(const struct scene_end *recv)
 {
-	return end->doing == DOING_STOPPED || (end->doing_seen && end->doing == DOING_RUNNING);
+	return recv->doing_seen && recv->doing == DOING_RUNNING;
 }
 
 static void look_at_rings(const struct scene_peer *peer, struct candidates *out)
@@ -328,7 +328,7 @@ static void look_at_rings(const struct scene_peer *peer, struct candidates *out)
 		return;
 	if (!(recv->producer_flag & HUB_ASLEEP_SPACE) || !(send->producer_flag & HUB_ASLEEP_SPACE))
 		return;
-	if (is_elsewhere(recv) || is_elsewhere(send))
+	if (recv->doing == DOING_STOPPED || send->doing == DOING_STOPPED)
 		return;
 	struct candidate *c = candidate_of_peer(out, peer, WHAT_RINGS);
 	const char *host = peer->hub->host.name;
@@ -336,6 +336,11 @@ static void look_at_rings(const struct scene_peer *peer, struct candidates *out)
 	c->since_us = recv->still_us && send->still_us ? scene_later(recv->still_us, send->still_us)
 						       : 0;
 	c->dwell_us = RINGS_DWELL_US;
+	if (is_awake(recv))
+		c->proof = PROOF_UNSURE;
+	/* the host's event thread has more to do than to read this ring; if it gets no CPU, it may
+	 * be about to */
+	candidate_watch_cpu(c, send->consumer.thread, 0);
 	c->fingerprint = recv->ring->tail * 3 + send->ring->tail;
 	c->place_text = text(out, "%s both rings", c->place_text);
 	candidate_stuck_end(c, recv);
@@ -350,8 +355,8 @@ static void look_at_rings(const struct scene_peer *peer, struct candidates *out)
 	c->brief = text(out, "both rings full: recv %lu, send %lu waiting",
 			(unsigned long)recv->ring->waiting, (unsigned long)send->ring->waiting);
 	c->evidence = text(out,
-			   "recv ring: %s; send ring: %s; both sides announced to wait for space; "
-			   "{unchanged}",
+			   "recv ring: %s; send ring: %s; both sides announced to wait for space"
+			   "{cpu}; {unchanged}",
 			   ring_text(out, recv), ring_text(out, send));
 	fact_number(c, "recv_waiting", (int64_t)recv->ring->waiting);
 	fact_number(c, "send_waiting", (int64_t)send->ring->waiting);

@@ -125,9 +125,12 @@ void act_lock_call_cycle(struct sut_peer *peer, const struct sut_fault_spec *spe
 
 /* ---- full-both -------------------------------------------------------------------------- */
 
+/* Less than a sixteenth of the ring may be free again: a consumer looks for a waiting producer
+ * only so often. */
 static bool is_full_both(const struct sut_look_peer *seen)
 {
-	const uint64_t full = seen->ring_cells - HUB_RING_RESERVED - HUB_MSG_CELLS;
+	const uint64_t full = seen->ring_cells - HUB_RING_RESERVED - HUB_MSG_CELLS -
+			      seen->ring_cells / 16;
 
 	return seen->recv_cells > full && seen->send_cells > full &&
 	       (seen->asleep & HUB_ASLEEP_SPACE) && (seen->host_asleep & HUB_ASLEEP_SPACE);

@@ -89,6 +89,34 @@ TEST(two_full_rings_whose_sides_wait_for_each_other_are_a_cycle)
 	judge_destroy(judge);
 }
 
+/* Its event thread serves the other peers meanwhile, and one look or the other sees it run. */
+static void host_awake(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	both_full(st, hub, p, at);
+	build_host_process(st)->thread[0].state = 'R';
+	build_cpu(st, &build_host_process(st)->thread[0], 0.9 * at, 0.1 * at);
+}
+
+static void host_starved(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
+{
+	host_awake(st, hub, p, at);
+	build_cpu(st, &build_host_process(st)->thread[0], 0.01 * at, 0.9 * at);
+}
+
+TEST(a_host_that_does_other_things_beside_is_in_the_cycle_all_the_same)
+{
+	struct judge *judge = rule_looks(host_awake, 1);
+
+	T_OK(rule_only(judge, "call-cycle"));
+	judge_destroy(judge);
+	judge = build_judge(rule_state(0, both_full), rule_state(0.5, host_awake), NULL);
+	T_OK(rule_only(judge, "call-cycle"));
+	judge_destroy(judge);
+	judge = rule_looks(host_starved, 20); /* it may be about to read the ring */
+	T_OK(!build_find(judge, "call-cycle", FINDING_CONFIRMED));
+	judge_destroy(judge);
+}
+
 /* ---- what it is not ------------------------------------------------------------------------- */
 
 static void other_thread(struct state *st, struct state_hub *hub, struct state_peer *p, double at)
