@@ -264,6 +264,145 @@ TEST(slots_of_a_dead_peer_come_back_and_what_it_had_sent_is_delivered)
 	T_EQ(got, 1000);
 }
 
+/* ---- those who wait for what only a dead peer could give ------------------------------------ */
+
+struct waiting {
+	struct shmhub *hub;
+	unsigned peer;
+	_Atomic int result; /* 1: it waits */
+};
+
+static void *waits_for_entry(void *arg)
+{
+	struct waiting *w = arg;
+
+	w->result = shmhub_call(w->hub, w->peer, LIVE_ECHO, "x", 1, -1, NULL);
+	return NULL;
+}
+
+static void *waits_for_space(void *arg)
+{
+	struct waiting *w = arg;
+
+	w->result = shmhub_notify(w->hub, w->peer, LIVE_SINK, "x", 1, -1, 0);
+	return NULL;
+}
+
+static void *waits_for_slot(void *arg)
+{
+	struct waiting *w = arg;
+	struct shmhub_buf buf;
+	const int r = shmhub_reserve(w->hub, w->peer, 4000, -1, &buf);
+
+	if (!r)
+		shmhub_buf_release(&buf);
+	w->result = r;
+	return NULL;
+}
+
+static bool both_wait(void *arg)
+{
+	struct shmhub *hub = arg;
+
+	return hub_get32(&hub->entry_waiters) == 1 && hub_get32(&hub->sleepers) == 1;
+}
+
+static bool slot_is_waited_for(void *arg)
+{
+	return hub_get32(&((struct shmhub *)arg)->sleepers) == 1;
+}
+
+static bool is_told(void *arg)
+{
+	return ((struct waiting *)arg)->result != 1;
+}
+
+TEST(who_waits_for_a_call_entry_or_for_space_is_told_that_the_peer_died)
+{
+	enum { CALLS = 64, ITS = CALLS / 4 };
+	struct shmhub_peer_info info = { .size = sizeof(info) };
+	struct shmhub_config config;
+	uint64_t call[ITS];
+	pthread_t thread[2];
+	struct shmhub_msg reply;
+
+	shmhub_config_init(&config);
+	config.calls_max = CALLS;
+	struct shmhub *hub = hub_live_create(&config);
+	const unsigned peer = hub_live_spawn(hub, "stopped", hub_live_echo, NULL);
+	struct waiting entry = { hub, peer, 1 }, space = { hub, peer, 1 };
+
+	hub_live_until_state(hub, peer, SHMHUB_PEER_LIVE, 1);
+	T_EQ(shmhub_peer_get(hub, peer, &info), 0);
+	kill(info.pid, SIGSTOP);
+	for (int i = 0; i < ITS; i++)
+		T_EQ(shmhub_call_start(hub, peer, LIVE_ECHO, "x", 1, -1, SHMHUB_NOWAIT, &call[i]), 0);
+	while (shmhub_notify(hub, peer, LIVE_SINK, "x", 1, 0, SHMHUB_NOWAIT) == 0)
+		;
+	T_EQ(pthread_create(&thread[0], NULL, waits_for_entry, &entry), 0);
+	T_EQ(pthread_create(&thread[1], NULL, waits_for_space, &space), 0);
+	hub_live_until(both_wait, hub, "two threads wait");
+	T_EQ(shmhub_kill(hub, peer), 0);
+	hub_live_until(is_told, &entry, "who waits for an entry is told");
+	hub_live_until(is_told, &space, "who waits for space is told");
+	T_EQ(entry.result, -EOWNERDEAD);
+	T_EQ(space.result, -EOWNERDEAD);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	for (int i = 0; i < ITS; i++)
+		T_EQ(shmhub_wait(hub, call[i], -1, 0, &reply), -EOWNERDEAD);
+	hub_live_destroy(hub);
+}
+
+enum { HOARD = 4 };
+
+/* All slots there are, whatever its share. */
+static int hoards_child(const struct shmhub_peer_config *config, void *arg)
+{
+	struct shmhub_peer *peer = hub_live_attach(config);
+	struct shmhub_buf buf[HOARD];
+
+	(void)arg;
+	hub_put32(&hub_faults.no_shares, 1);
+	for (int i = 0; i < HOARD; i++)
+		if (shmhub_peer_reserve(peer, 4000, 1000, &buf[i]))
+			_exit(1);
+	hub_live_handle(peer);
+	return hub_live_run(peer);
+}
+
+TEST(who_waits_for_a_slot_gets_one_that_a_dead_peer_had_without_a_rescue)
+{
+	struct shmhub_config config;
+	uint64_t rescued = 1;
+
+	shmhub_config_init(&config);
+	config.class_count = 1;
+	config.classes[0] = (struct shmhub_class){ 4096, HOARD, HOARD };
+	struct shmhub *hub = hub_live_create(&config);
+	const unsigned good = hub_live_spawn(hub, "good", hub_live_echo, NULL);
+
+	/* the net may look just then: the best of some must do without */
+	for (int i = 0; i < 5 && rescued; i++) {
+		const unsigned peer = hub_live_spawn(hub, "hoarder", hoards_child, NULL);
+		struct waiting slot = { hub, good, 1 };
+		pthread_t thread;
+
+		T_EQ(shmhub_call(hub, peer, LIVE_ECHO, "x", 1, 10000, NULL), 0);
+		T_EQ(pthread_create(&thread, NULL, waits_for_slot, &slot), 0);
+		hub_live_until(slot_is_waited_for, hub, "a thread waits for a slot");
+		rescued = hub_get64(&hub->count.slot_rescues);
+		T_EQ(shmhub_kill(hub, peer), 0);
+		hub_live_until(is_told, &slot, "who waits gets the dead peer's slot");
+		rescued = hub_get64(&hub->count.slot_rescues) - rescued;
+		T_EQ(slot.result, 0);
+		pthread_join(thread, NULL);
+		hub_live_until_state(hub, peer, SHMHUB_PEER_GONE, 1);
+	}
+	T_EQ(rescued, 0);
+	hub_live_destroy(hub);
+}
+
 /* ---- restart --------------------------------------------------------------------------------------- */
 
 TEST(a_peer_with_a_restart_policy_comes_back_as_a_new_incarnation)
