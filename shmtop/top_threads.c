@@ -56,6 +56,7 @@ static int add_thread(struct top_threads *list, const struct state *st,
 					 .name = t->name ? t->name : "-",
 					 .wait_text = t->wait_text,
 					 .lock = t->lock,
+					 .thread = t,
 					 .reason = t->reason,
 					 .own = t->own,
 					 .tid = t->tid };

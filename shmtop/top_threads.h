@@ -14,6 +14,7 @@ struct top_group {
 	int64_t longest_us;        /* blocked for at least so long; -1 not known */
 	const char *name;          /* of the first thread */
 	const char *wait_text;     /* of the first; NULL */
+	const struct state_thread *thread; /* the first */
 	const struct state_lock *lock; /* that the first sleeps on; NULL */
 	const char *reason;        /* why there is no stack; NULL */
 	int32_t tid;               /* of the first */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "lib/state/ends.h"
 #include "lib/state/lock.h"
 #include "shmtop/draw.h"
 #include "shmtop/top_threads.h"
@@ -67,9 +68,29 @@ static void waits_for(char *buf, size_t room, const struct top_group *g)
 		snprintf(buf, room, "%s", g->wait_text ? g->wait_text : "-");
 }
 
-static void held_by(char *buf, size_t room, const struct state_lock *lock)
+/* Who has the other end of the only file that it waits on. */
+static const struct state_party *party_of(const struct state_process *p, const struct state_thread *t)
 {
-	if (!lock || !lock->owner_tid)
+	const struct state_end *e = t->ends == 1 && t->ends_all == 1 ? &t->end[0] : NULL;
+
+	for (size_t i = 0; e && i < e->parties; i++)
+		if (e->party[i].pid != p->pid)
+			return &e->party[i];
+	return NULL;
+}
+
+static void held_by(char *buf, size_t room, const struct state_process *p, const struct top_group *g)
+{
+	const struct state_lock *lock = g->lock;
+	const struct state_party *party = party_of(p, g->thread);
+
+	if (party)
+		snprintf(buf, room, "%s %d", party->name ? party->name : "pid", party->pid);
+	else if (lock && lock->kind == STATE_LOCK_FILE && lock->owner_pid)
+		snprintf(buf, room, "pid %d", lock->owner_pid);
+	else if (lock && lock->readers)
+		snprintf(buf, room, "%u reader%s", lock->readers, lock->readers == 1 ? "" : "s");
+	else if (!lock || !lock->owner_tid)
 		snprintf(buf, room, "-");
 	else if (lock->owner_alive == STATE_NO)
 		snprintf(buf, room, "%d (ended)", lock->owner_tid);
@@ -131,7 +152,7 @@ static void draw_group(const struct view *v, struct canvas *c, int row, const st
 	canvas_right(c, row, 29, style, text_span(age, g->longest_us));
 	waits_for(text, sizeof(text), g);
 	col = canvas_fit(c, row, 31, waits_width(c), style, text) + 1;
-	held_by(text, sizeof(text), g->lock);
+	held_by(text, sizeof(text), v->chosen->process, g);
 	col = canvas_fit(c, row, col, 12, style, text) + 1;
 	top_of_stack(text, sizeof(text), &v->frame->st, g);
 	canvas_fit(c, row, col, c->cols - col, style, text);
@@ -154,12 +175,17 @@ static void draw_stack(const struct view *v, struct canvas *c, int row, int rows
 		       const struct top_group *g)
 {
 	const struct state *st = &v->frame->st;
-	char line[300];
+	char line[300], watched[ENDS_TEXT];
 
 	snprintf(line, sizeof(line), "%s %s tid %d%s%s  %s", g->id, g->name, g->tid,
 		 g->own ? " (of shmscope itself)" : "", g->disturbed ? " (was interrupted)" : "",
 		 g->wait_text ? g->wait_text : "");
 	draw_rule(c, row, line);
+	if (rows > DETAIL_MIN && ends_text(v->chosen->process, g->thread, watched)[0]) {
+		canvas_printf(c, row + 1, 3, STYLE_PLAIN, "watches %s", watched);
+		row++;
+		rows--;
+	}
 	if (g->stack < 0) {
 		canvas_printf(c, row + 1, 3, STYLE_DIM, "no stack: %s",
 			      g->reason ? g->reason : "not captured");
@@ -236,7 +262,8 @@ static const char *const help[] = {
 	"ID     the stack; threads with equal stacks are one row (= splits them)",
 	"STATE  blocked  running  idle(waits for work: event loop, sleep, queue)",
 	"LONGEST  how long one of them is known to be blocked there",
-	"WAITS FOR  the lock, or the system call and on what    HELD BY  its owner",
+	"WAITS FOR  the lock, or the system call and on what",
+	"HELD BY    its owner, or who has the other end of the pipe or socket",
 	"  *    a thread of this group was interrupted to be looked at",
 	"Threads of shmscope itself are dimmed.",
 	NULL,

@@ -15,6 +15,7 @@
 #include "lib/proc/proc_status.h"
 #include "sigdump/cmd.h"
 #include "sigdump/dump_options.h"
+#include "sigdump/living.h"
 #include "sigdump/outside.h"
 #include "sigdump/target.h"
 #include "sigdump/view.h"
@@ -36,6 +37,7 @@ struct asking {
 	struct targets all;
 	struct answer *answer;
 	size_t answers, room;
+	struct living *living;
 	const struct asking *before; /* the first time, when this is the second; NULL */
 	int code; /* exit code so far */
 };
@@ -331,7 +333,7 @@ static int print_to(FILE *out, const struct asking *a, struct view_part *part, s
 
 	if (a->o->format == DUMP_NDJSON)
 		return view_records(out, part, n, err);
-	return view_processes(out, part, n, a->family, !a->before, a->o, err);
+	return view_processes(out, part, n, a->family, a->living, !a->before, a->o, err);
 }
 
 /* Returns true when nothing was printed, for another look is wanted first. */
@@ -375,7 +377,7 @@ enum { AGAIN_NS = 2100000000 }; /* what has to hold for a while has to hold for 
 
 static void ask_again(struct asking *a)
 {
-	struct asking again = { .o = a->o, .before = a };
+	struct asking again = { .o = a->o, .living = a->living, .before = a };
 	struct err err;
 
 	err_set(&err, 0, "something is suspected that only a second look can settle: it follows in 2 s");
@@ -412,6 +414,14 @@ int cmd_dump(int argc, char **argv)
 
 	if (!dump_options_read(&options, argc, argv, &code))
 		return code;
+	a.living = living_create();
+	if (!a.living) {
+		struct err err;
+
+		err_set(&err, -ENOMEM, "out of memory");
+		err_print(stderr, "sigdump", "error", &err);
+		return CMD_NO_TARGET;
+	}
 	while (!a.family)
 		as_sys_getrandom(&a.family, sizeof(a.family), 0);
 	ask_all(&a);
@@ -419,5 +429,6 @@ int cmd_dump(int argc, char **argv)
 	if (a.answers && print_answers(&a))
 		ask_again(&a);
 	release(&a);
+	living_destroy(a.living);
 	return a.code;
 }

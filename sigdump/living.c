@@ -1,16 +1,54 @@
 #include "sigdump/living.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "lib/proc/proc_ends.h"
 #include "lib/proc/proc_fd.h"
-#include "lib/proc/proc_net.h"
-#include "lib/proc/proc_sock.h"
+#include "lib/proc/proc_lock.h"
 #include "lib/proc/proc_stat.h"
 #include "lib/proc/proc_wait.h"
+#include "lib/state/ends_look.h"
 #include "lib/state/lock.h"
+#include "lib/state/process_look.h"
 #include "lib/state/wait.h"
+
+enum {
+	SCAN_US = 300000,   /* for one reading of all that is open on the machine */
+	SCAN_AGE_US = 500000,
+	NAP_NS = 2000000000, /* who sleeps longer does not try something again and again */
+	FOLLOWED = 16,      /* processes that are looked at because somebody waits for them */
+};
+
+struct living {
+	struct process_look *processes;
+	struct ends_look *ends;
+};
+
+struct living *living_create(void)
+{
+	struct living *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->processes = process_look_create();
+	l->ends = ends_look_create(SCAN_US, SCAN_AGE_US);
+	if (l->processes && l->ends)
+		return l;
+	living_destroy(l);
+	return NULL;
+}
+
+void living_destroy(struct living *l)
+{
+	if (!l)
+		return;
+	process_look_destroy(l->processes);
+	ends_look_destroy(l->ends);
+	free(l);
+}
+
+/* ---- who was dumped -------------------------------------------------------------------------- */
 
 /* The same call with the same arguments, as far as they have a meaning. */
 static bool is_still(const struct state_thread *t, const struct proc_wait *now)
@@ -22,79 +60,37 @@ static bool is_still(const struct state_thread *t, const struct proc_wait *now)
 	       then.child == now->child;
 }
 
-/* Who has the other end of what: many threads may wait for the same. */
-struct known {
-	pid_t pid;
-	uint64_t inode; /* 0: nobody yet */
-	bool from_reader, found;
-	struct proc_end end;
-};
-
-/* Who has the other end of a pipe or of a unix socket: among the relatives, as pipes go. */
-static bool look_for_end(pid_t pid, const struct proc_wait *now, bool is_pipe, struct proc_end *end)
+/* It may be between two tries to lock a file (sqlite3 does that): no wait for it is ever seen, but
+ * that somebody else has it locked is. */
+static int tell_nap(struct state *st, const struct state_process *p, struct state_thread *t,
+		    const struct proc_wait *now)
 {
-	struct proc_sock_info info;
-	struct proc_sock sock;
+	struct proc_lock_other other;
 
-	if (is_pipe)
-		return proc_ends_pipe(pid, now->inode, now->kind == PROC_WAIT_READ, end) == 0;
-	if (proc_sock_open(&sock, NULL))
-		return false;
-	const bool has_peer = proc_sock_find(&sock, now->inode, &info, NULL) == 0 && info.peer;
-
-	proc_sock_close(&sock);
-	return has_peer && proc_ends_socket(pid, info.peer, end) == 0;
+	if (now->kind != PROC_WAIT_SLEEP || now->clock != PROC_CLOCK_SPAN || now->timeout_ns > NAP_NS ||
+	    !t->wait_text || !proc_lock_by_other(p->pid, &other))
+		return 0;
+	t->wait_text = arena_printf(&st->arena,
+				    "%s; meanwhile pid %d (%s) holds a lock on %s, which it has open "
+				    "and has not locked",
+				    t->wait_text, (int)other.pid, other.name, other.path);
+	return t->wait_text ? 0 : -ENOMEM;
 }
 
-static bool find_end(struct known *known, pid_t pid, const struct proc_wait *now, bool is_pipe,
-		     struct proc_end *end)
-{
-	const bool from_reader = now->kind == PROC_WAIT_READ;
-
-	if (known->pid != pid || known->inode != now->inode || known->from_reader != from_reader) {
-		*known = (struct known){ .pid = pid, .inode = now->inode, .from_reader = from_reader };
-		known->found = look_for_end(pid, now, is_pipe, &known->end);
-	}
-	*end = known->end;
-	return known->found;
-}
-
-/* "pipe:[1234] (other end: make, pid 12)"; as it was where nobody is found. */
-static void tell_end(struct known *known, pid_t pid, struct proc_wait *now)
-{
-	const bool is_pipe = strncmp(now->object, "pipe:[", 6) == 0;
-	struct proc_end end;
-	char more[32] = "", text[128];
-
-	if ((now->kind != PROC_WAIT_READ && now->kind != PROC_WAIT_WRITE) ||
-	    (!is_pipe && strncmp(now->object, "socket:[", 8) != 0) ||
-	    !find_end(known, pid, now, is_pipe, &end) || (!end.pid && !end.self))
-		return;
-	if (end.others)
-		snprintf(more, sizeof(more), " and %u more", end.others);
-	if (end.pid)
-		snprintf(text, sizeof(text), " (other end: %s, pid %d%s)", end.name, (int)end.pid, more);
-	else
-		snprintf(text, sizeof(text), " (other end: only this process itself)");
-	const size_t n = strlen(now->object);
-
-	snprintf(now->object + n, sizeof(now->object) - n, "%s", text);
-}
-
-static int look_at_thread(struct state *st, const struct state_process *p, struct state_thread *t,
-			  struct known *known)
+static int look_at_thread(struct state *st, const struct state_process *p, struct state_thread *t)
 {
 	struct proc_wait now;
 
 	/* what sleeps on a word is told better, by its lock; who runs does not wait */
 	if (t->own || t->sys < 0 || !t->wait_text || (t->lock && t->lock->word))
 		return 0;
-	if (proc_wait_read(p->pid, t->tid, &now, NULL) || !is_still(t, &now))
+	if (proc_wait_read(p->pid, t->tid, &now, NULL) || !is_still(t, &now)) {
+		t->ends = t->ends_all = 0;
 		return 0;
-	if (strncmp(now.object, "socket:[", 8) == 0)
-		proc_net_tcp(p->pid, now.inode, now.object, sizeof(now.object), NULL);
-	tell_end(known, p->pid, &now);
+	}
 	wait_set(st, t, &now);
+	if (tell_nap(st, p, t, &now))
+		return -ENOMEM;
 	if (now.kind != PROC_WAIT_FLOCK || t->lock)
 		return 0;
 	return lock_take_file(st, t, now.object[0] ? now.object : NULL, now.holder, st->now_us);
@@ -113,19 +109,113 @@ static void look_at_gauges(struct state_process *p)
 	}
 }
 
-int living_look(struct state *st, uint64_t family)
+static int look_at_process(struct living *l, struct state *st, struct state_process *p)
 {
-	struct known known = { 0 };
 	int code = 0;
 
-	for (size_t i = 0; i < st->processes; i++) {
+	look_at_gauges(p);
+	for (size_t k = 0; !code && k < p->threads; k++)
+		code = look_at_thread(st, p, &p->thread[k]);
+	return code ? code : ends_look_fill(l->ends, st, p);
+}
+
+/* ---- whom they wait for ------------------------------------------------------------------------ */
+
+struct following {
+	struct living *l;
+	struct state *st;
+	bool stacks;
+	size_t done; /* processes of the state whose waits were followed */
+	unsigned n;
+};
+
+/* What stands there as last seen, of an earlier dump, is no look. */
+static bool is_there(const struct state *st, int32_t pid)
+{
+	for (size_t i = 0; i < st->processes; i++)
+		if (st->process[i].pid == pid && !st->process[i].carried)
+			return true;
+	return false;
+}
+
+/* What it sleeps on is known by the functions on its stack; all else is told without. */
+static bool needs_stacks(const struct state_process *p)
+{
+	for (size_t i = 0; i < p->threads; i++)
+		if (p->thread[i].lock && p->thread[i].lock->word)
+			return true;
+	return false;
+}
+
+static void drop_stacks(struct state *st, struct state_process *p, size_t stacks)
+{
+	for (size_t i = 0; i < p->threads; i++)
+		p->thread[i].stack = -1;
+	st->stacks = stacks;
+}
+
+static int follow(struct following *f, int32_t pid)
+{
+	const size_t stacks = f->st->stacks;
+
+	if (pid <= 0 || f->n == FOLLOWED || is_there(f->st, pid))
+		return 0;
+	const int got = process_look_fill(f->l->processes, f->st, pid, 0, NULL, 0, true);
+
+	if (got <= 0)
+		return got;
+	struct state_process *p = &f->st->process[f->st->processes - 1];
+
+	f->n++;
+	if (!f->stacks && !needs_stacks(p))
+		drop_stacks(f->st, p, stacks);
+	return ends_look_fill(f->l->ends, f->st, p);
+}
+
+static int follow_thread(struct following *f, const struct state_thread *t)
+{
+	int e = t->lock && t->lock->kind == STATE_LOCK_FILE ? follow(f, t->lock->owner_pid) : 0;
+
+	for (size_t i = 0; !e && i < t->children; i++)
+		e = follow(f, t->child[i].pid);
+	/* in an event loop it waits for work, and all the machine may be its other ends */
+	for (size_t i = 0; !e && t->wait != STATE_WAIT_POLL && i < t->ends; i++)
+		for (size_t k = 0; !e && k < t->end[i].parties; k++)
+			e = follow(f, t->end[i].party[k].pid);
+	return e;
+}
+
+/* Grows as it goes: those who are followed wait for somebody themselves. */
+static int follow_all(struct living *l, struct state *st, uint64_t family, bool stacks)
+{
+	struct following f = { .l = l, .st = st, .stacks = stacks };
+	int e = 0;
+
+	for (; !e && f.done < st->processes; f.done++) {
+		const bool is_ours = st->process[f.done].family == family ||
+				     st->process[f.done].source == STATE_LIVE;
+
+		for (size_t k = 0; !e && is_ours && k < st->process[f.done].threads; k++)
+			e = follow_thread(&f, &st->process[f.done].thread[k]);
+	}
+	return !e && f.n ? state_join(st) : e;
+}
+
+int living_look(struct living *l, struct state *st, uint64_t family, bool stacks)
+{
+	bool is_any = false;
+	int code = 0;
+
+	for (size_t i = 0; !code && i < st->processes; i++) {
 		struct state_process *p = &st->process[i];
 
 		if (p->family != family || !proc_is_same(p->pid, p->start))
 			continue;
-		look_at_gauges(p);
-		for (size_t k = 0; !code && k < p->threads; k++)
-			code = look_at_thread(st, p, &p->thread[k], &known);
+		is_any = true;
+		code = look_at_process(l, st, p);
 	}
-	return code;
+	if (code || !is_any)
+		return code;
+	process_look_begin(l->processes);
+	return follow_all(l, st, family, stacks);
 }

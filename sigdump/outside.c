@@ -228,6 +228,7 @@ int outside_look(struct outside *l, uint64_t family, struct err *err)
 	as_peek_refresh(&l->peek);
 	look_at_threads(l);
 	as_record_waits(&l->record, &l->peek, UINT64_MAX);
+	as_record_open(&l->record, &l->peek, UINT64_MAX);
 	const int code = as_record_done(&l->record, &l->done);
 
 	errno = -code;

@@ -10,7 +10,6 @@
 #include "lib/report/report.h"
 #include "lib/state/source.h"
 #include "lib/state/symbolize.h"
-#include "sigdump/living.h"
 
 enum { COLUMNS = 100, HISTORY = 1 << 20 };
 
@@ -75,8 +74,8 @@ static int look(struct judge *judge, const struct state *st, struct err *err)
 
 /* All states of the feeds go before the judge, but for the last one, which is what is shown:
  * it is to have its names first, and names cost too much to give them to every one. */
-static int read_states(struct source *src, struct judge *judge, uint64_t family, struct state *last,
-		       struct err *err)
+static int read_states(struct source *src, struct judge *judge, uint64_t family,
+		       struct living *living, bool stacks, struct state *last, struct err *err)
 {
 	struct state st;
 	bool is_first = true;
@@ -89,7 +88,7 @@ static int read_states(struct source *src, struct judge *judge, uint64_t family,
 		is_first = false;
 		state_fini(last);
 		*last = st;
-		if (!code && living_look(last, family))
+		if (!code && living_look(living, last, family, stacks))
 			code = err_set(err, -ENOMEM, "out of memory");
 		if (code)
 			return code;
@@ -119,6 +118,7 @@ static void print_text(FILE *out, const struct report *r, uint64_t family,
 			putc('\n', out);
 		report_dump(&p, r, &r->st->process[i]);
 	}
+	report_followed(&p, r);
 }
 
 static int print(FILE *out, struct state *st, struct judge *judge, uint64_t family,
@@ -144,14 +144,15 @@ static void warn_of_symbols(const struct sym_cache *cache, const struct dump_opt
 }
 
 static int judge_and_print(FILE *out, struct source *src, struct sym_cache *cache, uint64_t family,
-			   bool may_wait, const struct dump_options *o, struct err *err)
+			   struct living *living, bool may_wait, const struct dump_options *o,
+			   struct err *err)
 {
 	struct state last;
 	struct judge *judge = judge_create(NULL);
 
 	if (!judge)
 		return err_set(err, -ENOMEM, "out of memory");
-	int code = read_states(src, judge, family, &last, err);
+	int code = read_states(src, judge, family, living, !may_wait, &last, err);
 	if (!code && state_symbolize(&last, cache, NULL))
 		code = err_set(err, -ENOMEM, "out of memory");
 	if (!code)
@@ -182,7 +183,8 @@ static uint64_t recent_bytes(const struct view_part *parts, size_t n)
 }
 
 int view_processes(FILE *out, const struct view_part *parts, size_t n, uint64_t family,
-		   bool may_wait, const struct dump_options *o, struct err *err)
+		   struct living *living, bool may_wait, const struct dump_options *o,
+		   struct err *err)
 {
 	const struct sym_options symbols = { .sysroot = o->sysroot,
 					     .debug_dir = o->debug_dir,
@@ -202,7 +204,7 @@ int view_processes(FILE *out, const struct view_part *parts, size_t n, uint64_t 
 	if (!code)
 		code = source_open_paths(paths, &options, &src, err);
 	if (!code)
-		code = judge_and_print(out, src, cache, family, may_wait, o, err);
+		code = judge_and_print(out, src, cache, family, living, may_wait, o, err);
 	source_close(src);
 	sym_destroy(cache);
 	return code;

@@ -10,6 +10,7 @@
 
 #include "lib/base/err.h"
 #include "sigdump/dump_options.h"
+#include "sigdump/living.h"
 
 /* One process's dump: bytes [from, to) of a feed. */
 struct view_part {
@@ -27,11 +28,13 @@ int view_records(FILE *out, const struct view_part *parts, size_t n, struct err 
 
 /*
  * view_processes - every process whose dump carries `family`, named and judged.
+ * living    what is remembered from an earlier time.
  * may_wait  another look may be had: when only that can settle a suspicion, nothing is printed.
  * Returns 0; 1 when nothing was printed; a negative errno with err set.
  * Safety: one-owner.
  */
 int view_processes(FILE *out, const struct view_part *parts, size_t n, uint64_t family,
-		   bool may_wait, const struct dump_options *options, struct err *err);
+		   struct living *living, bool may_wait, const struct dump_options *options,
+		   struct err *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/as/as_fmt.h"
+#include "lib/as/as_io.h"
 #include "lib/as/as_scan.h"
 #include "lib/as/as_sys.h"
 
@@ -179,6 +180,20 @@ int as_proc_tids(int proc_fd, pid_t *tids, size_t room, size_t *n)
 			break;
 	}
 	return t.more;
+}
+
+pid_t as_proc_tgid(int proc_fd)
+{
+	char text[1024];
+	const ssize_t n = as_io_read_file(proc_fd, "status", text, sizeof(text));
+	struct as_scan s = as_scan_text(text, n > 0 ? (size_t)n : 0);
+	uint64_t pid = 0;
+
+	while (s.at < s.end && !as_scan_word(&s, "Tgid:"))
+		as_scan_line(&s);
+	as_scan_blanks(&s);
+	as_scan_u64(&s, &pid);
+	return (pid_t)pid;
 }
 
 uint32_t as_proc_more(int proc_fd, size_t n)

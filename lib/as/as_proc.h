@@ -43,6 +43,9 @@ int as_proc_file(int proc_fd, pid_t tid, const char *name);
  */
 int as_proc_tids(int proc_fd, pid_t *tids, size_t room, size_t *n);
 
+/* as_proc_tgid - the number of the process (proc_fd may be that of one of its threads); 0: not known. */
+pid_t as_proc_tgid(int proc_fd);
+
 /* as_proc_more - how many threads the process has beside n that were listed; 0: none, or unknown. */
 uint32_t as_proc_more(int proc_fd, size_t n);
 

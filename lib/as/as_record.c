@@ -5,6 +5,7 @@
 #include "lib/as/as_fmt.h"
 #include "lib/as/as_io.h"
 #include "lib/as/as_record.h"
+#include "lib/as/as_record_ends.h"
 #include "lib/as/as_sys.h"
 
 uint64_t as_record_now_us(void)
@@ -44,6 +45,7 @@ void as_record_init(struct as_record *r, char *buf, size_t room, int fd)
 {
 	as_json_init(&r->json, buf, room, fd);
 	r->dump = 0;
+	r->diag = -1;
 	r->module_base = r->module_count = r->stack_next = 0;
 	forget(r);
 }
@@ -279,6 +281,7 @@ void as_record_dump(struct as_record *r, const struct as_peek *p, uint64_t famil
 
 	r->dump++;
 	as_waits_begin(&r->waits, p);
+	as_record_ends_begin(r);
 	begin(r, "dump");
 	as_json_u64(j, "d", r->dump);
 	as_json_hex(j, "family", family);
@@ -457,19 +460,37 @@ static void write_on(struct as_json *j, struct as_peek *p, const struct as_threa
 	link_text(j, "on", p->proc_fd, path);
 }
 
-/* The address of a connect(), as bytes: its reader knows how to say it. */
+static size_t length_of(const unsigned char *text, size_t room)
+{
+	const unsigned char *end = memchr(text, '\0', room);
+
+	return end ? (size_t)(end - text) : room;
+}
+
+/* The address of a connect(), the path of an open(), as bytes: their reader knows how to say them. */
 static void write_to(struct as_json *j, struct as_peek *p, const struct as_thread *t)
 {
+	const bool is_open = t->nr == SYS_open || t->nr == SYS_openat;
+	const uint64_t addr = t->nr == SYS_open ? t->args[0] : t->args[1];
 	unsigned char bytes[128];
 	char hex[2 * sizeof(bytes)];
-	const size_t n = t->args[2] < sizeof(bytes) ? (size_t)t->args[2] : sizeof(bytes);
+	size_t n = sizeof(bytes);
 
-	if (t->nr != SYS_connect)
+	if (!is_open && t->nr != SYS_connect)
 		return;
-	const ssize_t got = as_mem_read(&p->unwinder.mem, t->args[1], bytes, n);
+	if (!is_open && t->args[2] < n)
+		n = (size_t)t->args[2];
+	/* a path may end right before a page that is not there */
+	if (is_open && AS_MEM_PAGE - addr % AS_MEM_PAGE < n)
+		n = AS_MEM_PAGE - addr % AS_MEM_PAGE;
+	const ssize_t got = as_mem_read(&p->unwinder.mem, addr, bytes, n);
 
+	if (got > 0 && is_open)
+		n = length_of(bytes, (size_t)got);
+	else if (got > 0)
+		n = (size_t)got;
 	if (got > 0)
-		as_json_mem(j, "to", hex, to_hex(hex, bytes, (size_t)got));
+		as_json_mem(j, "to", hex, to_hex(hex, bytes, n));
 }
 
 void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_thread *t,
@@ -514,8 +535,12 @@ void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_th
 		as_json_null(j, "queued_us");
 	}
 	end(r);
+	if (!how->own && !r->whose)
+		r->whose = t->tid;
 	if (as_waits_first(&r->waits, p, t, &wait))
 		write_word(r, p, &wait);
+	else if (!how->own)
+		as_record_ends(r, p, t);
 }
 
 void as_record_child(struct as_record *r, pid_t pid, const struct as_proc_stat *st,
@@ -602,6 +627,7 @@ int as_record_done(struct as_record *r, const struct as_record_done *done)
 	as_json_u64(j, "us", now - done->began_us);
 	as_json_bool(j, "timeout", done->timeout);
 	end(r);
+	as_record_ends_done(r);
 	return as_json_flush(j);
 }
 

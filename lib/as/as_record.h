@@ -23,11 +23,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/as/as_ends.h"
 #include "lib/as/as_json.h"
 #include "lib/as/as_peek.h"
 #include "lib/as/as_waits.h"
 
-enum { AS_RECORD_STACKS = 4096, AS_RECORD_MODULES = AS_PEEK_MODULES };
+enum {
+	AS_RECORD_STACKS = 4096,
+	AS_RECORD_MODULES = AS_PEEK_MODULES,
+	AS_RECORD_ENDS = 1024, /* files that threads wait on, in a dump; beyond, they are counted */
+	AS_RECORD_SETS = 64,   /* epoll sets that are told once for all threads */
+};
 
 struct as_record_stack {
 	uint64_t hash; /* of frames and end; 0: empty */
@@ -51,7 +57,14 @@ struct as_record {
 	int32_t known[AS_RECORD_MODULES]; /* number in the feed of the list's nth module, -1 none yet */
 	struct as_record_module module[AS_RECORD_MODULES];
 	struct as_record_stack stack[AS_RECORD_STACKS];
-	struct as_waits waits; /* of the current dump */
+	/* of the current dump */
+	struct as_waits waits;
+	struct as_ends ends;  /* of the thread at hand */
+	int diag;             /* where other ends of sockets are asked for; -1: not open, -2: refused */
+	uint32_t ends_left;
+	pid_t whose;          /* a thread of the program: its open files are the process's */
+	int set[AS_RECORD_SETS]; /* epoll sets that were told */
+	unsigned sets;
 };
 
 /* as_record_init - start a writer (for another image: numbers begin at 0); buf and fd as for
@@ -86,7 +99,7 @@ struct as_record_how {
 
 /*
  * as_record_thread - one thread; before it, if they are new, its stack and modules; behind it,
- * if it waits on a futex, that word.
+ * if it waits on a futex, that word; on open files, these; for a file lock, who holds it.
  * t->frames 0: no stack.
  */
 void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_thread *t,
@@ -97,6 +110,12 @@ void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_th
  * or changed while somebody sleeps on them (as_waits.h). Ends at until_ns of CLOCK_MONOTONIC.
  */
 void as_record_waits(struct as_record *r, struct as_peek *p, uint64_t until_ns);
+
+/*
+ * as_record_open - when all threads were told: which pipes and sockets the process has open. They
+ * are the other ends of somebody's waits. Ends at until_ns of CLOCK_MONOTONIC.
+ */
+void as_record_open(struct as_record *r, const struct as_peek *p, uint64_t until_ns);
 
 /* as_record_child - a process the request was passed on to; reason NULL when it was. st NULL:
  * it is gone. */

@@ -119,6 +119,12 @@ static inline int as_sys_fstatat(int dirfd, const char *path, struct stat *st, i
 	return (int)as_sys6(SYS_newfstatat, dirfd, (long)path, (long)st, flags, 0, 0);
 }
 
+static inline int as_sys_statx(int dirfd, const char *path, int flags, unsigned mask,
+			       struct statx *st)
+{
+	return (int)as_sys6(SYS_statx, dirfd, (long)path, flags, mask, (long)st, 0);
+}
+
 static inline int as_sys_getdents64(int fd, void *buf, size_t n)
 {
 	return (int)as_sys3(SYS_getdents64, fd, (long)buf, (long)n);

@@ -167,20 +167,6 @@ static void find_candidates(struct as_wait *wait)
 		add_candidate(wait, word_at(wait, wait->addr + place[i]));
 }
 
-static pid_t process_of(int thread_fd)
-{
-	char text[1024];
-	const ssize_t n = as_io_read_file(thread_fd, "status", text, sizeof(text));
-	struct as_scan s = as_scan_text(text, n > 0 ? (size_t)n : 0);
-	uint64_t pid = 0;
-
-	while (s.at < s.end && !as_scan_word(&s, "Tgid:"))
-		as_scan_line(&s);
-	as_scan_blanks(&s);
-	as_scan_u64(&s, &pid);
-	return (pid_t)pid;
-}
-
 static void take_stat(struct as_wait_holder *h, const struct as_proc_stat *st)
 {
 	h->state = st->state;
@@ -203,7 +189,7 @@ static void ask_elsewhere(struct as_wait_holder *h)
 		return;
 	if (!as_proc_stat(fd, 0, &st))
 		take_stat(h, &st);
-	h->pid = process_of(fd);
+	h->pid = as_proc_tgid(fd);
 	as_sys_close(fd);
 }
 
@@ -214,7 +200,7 @@ static void ask_holder(const struct as_peek *p, bool is_private, struct as_wait_
 
 	if (!err) {
 		take_stat(h, &st);
-		h->pid = process_of(p->proc_fd);
+		h->pid = as_proc_tgid(p->proc_fd);
 	} else if (err != -ESRCH && err != -ENOENT) {
 		return;
 	} else if (is_private) {

@@ -86,6 +86,16 @@
  * gauge   d, name, value, limit (null: none): a number that the program keeps (sigdump_gauge_add())
  * diag    d, name, text (null: none), reason (null, or why there is no text): what the program says
  *   of itself when it is asked (sigdump_diag_add())
+ * ends    behind its thread: the open files that it waits on: d, of (tid), set (number of the epoll
+ *   set; without n: as told with an earlier thread), n (in all), more (true: and further ones, not
+ *   counted), ends (the first: array of {fd, events (as poll(2)), is (link text; null: closed),
+ *   peer (inode of the other end of a unix socket), fifo (true: that path is a named pipe)})
+ * lock    behind its thread: who holds the file lock that it waits for: d, of (tid), file (path), ino,
+ *   kind ("FLOCK", "POSIX", "OFDLCK"), exact (the system's list shows the process in that lock's
+ *   queue; else all that is locked of the file), n (holders), holders (the first: array of {pid
+ *   (null: none is noted), state ("X": no such process), name}), mono_us
+ * open    pipes, fifos and sockets of the process: d, fds (array of [fd, link text, "r" | "w" | "rw"]),
+ *   more (in the last one of a dump: not all were looked at)
  * child   d, pid, start, name, state (letter of /proc when it was asked; "T" is stopped), told
  *   (true: the request was passed on), reason (null, or why not)
  * done    d, mono_us, threads (seen), captured (with a stack), disturbed, us (duration), timeout

@@ -1,145 +1,201 @@
 #include "lib/proc/proc_ends.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "lib/base/cleanup.h"
+#include "lib/base/grow.h"
+#include "lib/proc/proc_fd.h"
 #include "lib/proc/proc_stat.h"
 
-enum { RELATIVES = 256, PARENTS = 4, OPEN_FILES = 4096 };
+enum { ENTRIES = 1 << 21 };
 
-struct relatives {
-	pid_t pid[RELATIVES];
-	size_t n;
-};
-
-static void add(struct relatives *r, pid_t pid)
+static uint64_t now_us(void)
 {
-	for (size_t i = 0; i < r->n; i++)
-		if (r->pid[i] == pid)
-			return;
-	if (pid > 0 && r->n < RELATIVES)
-		r->pid[r->n++] = pid;
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* Children of the first thread: of others, as good as nobody has any. */
-static void add_children(struct relatives *r, pid_t of)
+static uint64_t hash_of(const char *link)
 {
-	char path[64];
-	int pid;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)of, (int)of);
-	FCLOSES FILE *f = fopen(path, "re");
-
-	while (f && fscanf(f, "%d", &pid) == 1)
-		add(r, pid);
+	for (; *link; link++)
+		h = (h ^ (unsigned char)*link) * UINT64_C(0x100000001b3);
+	return h;
 }
 
-static void list_relatives(struct relatives *r, pid_t pid)
+/* ---- the scan ------------------------------------------------------------------------------ */
+
+static bool add(struct proc_ends *e, pid_t pid, int fd, const char *link)
 {
+	if (e->n == ENTRIES || !GROW(e->entry, e->n, e->room))
+		return false;
+	e->entry[e->n++] = (struct proc_ends_entry){ hash_of(link), pid, fd };
+	return true;
+}
+
+static bool is_of_the_kernel(pid_t pid)
+{
+	enum { KTHREADD = 2 };
 	struct proc_stat stat;
-	pid_t at = pid;
 
-	r->n = 0;
-	add(r, pid);
-	for (size_t i = 0; i < r->n; i++) /* grows: all that descend from it */
-		add_children(r, r->pid[i]);
-	for (int i = 0; i < PARENTS && proc_stat(at, &stat, NULL) == 0 && stat.ppid > 1; i++) {
-		at = stat.ppid;
-		add(r, at);
-		add_children(r, at);
-	}
+	return pid == KTHREADD || (proc_stat(pid, &stat, NULL) == 0 && stat.ppid == KTHREADD);
 }
 
-/* ---- one process ----------------------------------------------------------------------------- */
-
-static int access_of(pid_t pid, const char *fd)
+static void refuse(struct proc_ends *e, pid_t pid)
 {
-	char path[64], line[128];
-	unsigned flags;
-
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.16s", (int)pid, fd);
-	FCLOSES FILE *f = fopen(path, "re");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "flags: %o", &flags) == 1)
-			return (int)(flags & O_ACCMODE);
-	return -1;
+	if (is_of_the_kernel(pid))
+		return;
+	if (GROW(e->session, e->refused, e->refused_room))
+		e->session[e->refused++] = getsid(pid);
+	else
+		e->is_cut = true;
 }
 
-static bool is_wanted(pid_t pid, const char *fd, int not_wanted)
+static void scan_process(struct proc_ends *e, pid_t pid)
 {
-	return not_wanted < 0 || access_of(pid, fd) != not_wanted;
-}
-
-/* 1: it has that file open, in another way than not_wanted; 0; or a negative errno. */
-static int has_open(pid_t pid, const char *link, int not_wanted)
-{
-	char path[64], to[64];
-	int found = 0;
+	char path[64], link[PROC_FD_LINK];
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	DIR *d = opendir(path);
 
-	if (!d)
-		return -errno;
-	const struct dirent *entry;
-	for (int i = 0; !found && i < OPEN_FILES && (entry = readdir(d)); i++) {
-		const ssize_t n = readlinkat(dirfd(d), entry->d_name, to, sizeof(to) - 1);
+	if (!d) {
+		if (errno == EACCES || errno == EPERM)
+			refuse(e, pid);
+		return;
+	}
+	const int own = pid == getpid() ? dirfd(d) : -1;
 
-		if (n <= 0)
+	for (const struct dirent *f; !e->is_cut && (f = readdir(d));) {
+		const ssize_t n = isdigit((unsigned char)f->d_name[0])
+					  ? readlinkat(dirfd(d), f->d_name, link, sizeof(link) - 1)
+					  : -1;
+
+		if (n <= 0 || atoi(f->d_name) == own)
 			continue;
-		to[n] = '\0';
-		found = strcmp(to, link) == 0 && is_wanted(pid, entry->d_name, not_wanted);
+		link[n] = '\0';
+		e->is_cut = !add(e, pid, atoi(f->d_name), link);
 	}
 	closedir(d);
-	return found;
 }
 
-static int find(pid_t pid, const char *link, int not_wanted, struct proc_end *end)
+static int compare(const void *a, const void *b)
 {
-	struct relatives r;
-	struct proc_stat stat;
+	const struct proc_ends_entry *x = a, *y = b;
 
-	*end = (struct proc_end){ 0 };
-	const int own = has_open(pid, link, not_wanted);
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return (x->fd > y->fd) - (x->fd < y->fd);
+}
 
-	if (own < 0)
-		return own == -ENOENT ? -ESRCH : own;
-	end->self = own;
-	list_relatives(&r, pid);
-	for (size_t i = 1; i < r.n; i++) {
-		if (has_open(r.pid[i], link, not_wanted) <= 0)
+int proc_ends_scan(struct proc_ends *e, uint64_t limit_us)
+{
+	const uint64_t until_us = now_us() + limit_us;
+	DIR *d = opendir("/proc");
+
+	if (!d)
+		return -errno;
+	e->n = e->refused = 0;
+	e->is_cut = false;
+	e->is_hidden = access("/proc/1", F_OK) != 0;
+	for (const struct dirent *f; !e->is_cut && (f = readdir(d));) {
+		if (!isdigit((unsigned char)f->d_name[0]))
 			continue;
-		if (end->pid) {
-			end->others++;
-			continue;
-		}
-		end->pid = r.pid[i];
-		if (proc_stat(end->pid, &stat, NULL) == 0)
-			snprintf(end->name, sizeof(end->name), "%.31s", stat.comm);
+		scan_process(e, atoi(f->d_name));
+		e->is_cut |= now_us() > until_us;
 	}
+	closedir(d);
+	if (e->n)
+		qsort(e->entry, e->n, sizeof(*e->entry), compare);
 	return 0;
 }
 
-int proc_ends_pipe(pid_t pid, uint64_t inode, bool from_reader, struct proc_end *end)
+void proc_ends_fini(struct proc_ends *e)
 {
-	char link[48];
-
-	snprintf(link, sizeof(link), "pipe:[%" PRIu64 "]", inode);
-	return find(pid, link, from_reader ? O_RDONLY : O_WRONLY, end);
+	free(e->entry);
+	free(e->session);
+	*e = (struct proc_ends){ 0 };
 }
 
-int proc_ends_socket(pid_t pid, uint64_t inode, struct proc_end *end)
-{
-	char link[48];
+/* ---- questions ----------------------------------------------------------------------------- */
 
-	snprintf(link, sizeof(link), "socket:[%" PRIu64 "]", inode);
-	return find(pid, link, -1, end);
+/* Is it still that file, and open in that way? The link's own mode says how. */
+static bool is_open(const struct proc_ends_entry *at, const char *link, enum proc_ends_mode mode)
+{
+	char path[64], now[PROC_FD_LINK];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)at->pid, at->fd);
+	const ssize_t n = readlink(path, now, sizeof(now) - 1);
+
+	now[n > 0 ? n : 0] = '\0';
+	if (n <= 0 || strcmp(now, link) != 0)
+		return false;
+	if (mode == PROC_ENDS_ANY)
+		return true;
+	return lstat(path, &st) == 0 &&
+	       st.st_mode & (mode == PROC_ENDS_READERS ? S_IRUSR : S_IWUSR);
+}
+
+static size_t first_of(const struct proc_ends *e, uint64_t hash)
+{
+	size_t lo = 0, hi = e->n;
+
+	while (lo < hi) {
+		const size_t mid = (lo + hi) / 2;
+
+		if (e->entry[mid].hash < hash)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+size_t proc_ends_who(const struct proc_ends *e, const char *link, enum proc_ends_mode mode,
+		     struct proc_end *who, size_t room)
+{
+	const uint64_t hash = hash_of(link);
+	struct proc_stat stat;
+	pid_t last = 0;
+	size_t n = 0;
+
+	for (size_t i = first_of(e, hash); i < e->n && e->entry[i].hash == hash; i++) {
+		const struct proc_ends_entry *at = &e->entry[i];
+
+		if (at->pid == last || !is_open(at, link, mode))
+			continue;
+		last = at->pid;
+		if (n < room) {
+			who[n] = (struct proc_end){ .pid = at->pid, .fd = at->fd };
+			if (proc_stat(at->pid, &stat, NULL) == 0)
+				snprintf(who[n].name, sizeof(who[n].name), "%.31s", stat.comm);
+		}
+		n++;
+	}
+	return n;
+}
+
+bool proc_ends_is_all(const struct proc_ends *e, pid_t pid)
+{
+	const pid_t session = getsid(pid);
+
+	if (e->is_cut || e->is_hidden || session < 0)
+		return false;
+	for (size_t i = 0; i < e->refused; i++)
+		if (e->session[i] == session)
+			return false;
+	return true;
 }

@@ -86,6 +86,8 @@ static const struct row rows[] = {
 	{ SYS_futex, PROC_WAIT_FUTEX, -1, 3, TIMESPEC, "futex" },
 	{ SYS_flock, PROC_WAIT_FLOCK, 0, -1, FOREVER, "flock on" },
 	{ SYS_fcntl, PROC_WAIT_FLOCK, 0, -1, FOREVER, "fcntl lock on" },
+	{ SYS_open, PROC_WAIT_OPEN, -1, -1, FOREVER, "open" },
+	{ SYS_openat, PROC_WAIT_OPEN, -1, -1, FOREVER, "open" },
 	{ SYS_connect, PROC_WAIT_CONNECT, 0, -1, FOREVER, "connect to" },
 	{ SYS_nanosleep, PROC_WAIT_SLEEP, -1, 0, TIMESPEC, "nanosleep" },
 	{ SYS_clock_nanosleep, PROC_WAIT_SLEEP, -1, 2, TIMESPEC, "clock_nanosleep" },
@@ -180,6 +182,10 @@ static enum form decode_kind(const struct row *row, const uint64_t args[6], stru
 	case PROC_WAIT_CONNECT:
 		wait->addr = args[1];
 		wait->count = (uint32_t)args[2];
+		return row->form;
+	case PROC_WAIT_OPEN:
+		wait->addr = args[row->nr == SYS_openat];
+		wait->count = args[row->nr == SYS_openat ? 2 : 1];
 		return row->form;
 	case PROC_WAIT_CHILD:
 		if (row->nr == SYS_wait4)
@@ -293,6 +299,42 @@ static int look_at_address(pid_t pid, struct proc_wait *wait)
 	return code;
 }
 
+void proc_wait_set_path(struct proc_wait *wait, const void *from, size_t n)
+{
+	const char *path = from;
+
+	snprintf(wait->object, sizeof(wait->object), "%.*s", (int)strnlen(path, n), path);
+}
+
+/* As the process sees it; without asking a network filesystem's server, which may be what hangs. */
+static bool is_fifo(pid_t pid, const char *path)
+{
+	char full[64 + PROC_WAIT_OBJECT];
+	struct statx st;
+
+	snprintf(full, sizeof(full), "/proc/%d/%s/%s", (int)pid, path[0] == '/' ? "root" : "cwd", path);
+	return statx(AT_FDCWD, full, AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 && S_ISFIFO(st.stx_mode);
+}
+
+/* It may end right before a page that is not there. */
+static int look_at_path(pid_t pid, struct proc_wait *wait)
+{
+	enum { PAGE = 4096 };
+	char bytes[sizeof(wait->object)] = "";
+	size_t n = PAGE - wait->addr % PAGE;
+	int code;
+
+	n = n < sizeof(bytes) ? n : sizeof(bytes);
+	code = peek(pid, wait->addr, bytes, n);
+	if (!code && n < sizeof(bytes) && strnlen(bytes, n) == n)
+		peek(pid, wait->addr + n, bytes + n, sizeof(bytes) - n);
+	if (code)
+		return code;
+	proc_wait_set_path(wait, bytes, sizeof(bytes));
+	wait->is_fifo = is_fifo(pid, wait->object);
+	return 0;
+}
+
 static void add_fd(struct proc_wait *wait, int fd)
 {
 	if (wait->n_fds < PROC_WAIT_FDS)
@@ -371,6 +413,7 @@ static int look_at_lock(pid_t pid, struct proc_wait *wait)
 	if (holder < 0)
 		return holder;
 	wait->holder = holder;
+	wait->holder_unnamed = !holder;
 	if (!holder)
 		return 0;
 	/* who took the lock may have ended, and left the open file to a child */
@@ -415,6 +458,8 @@ static int look_at_kind(pid_t pid, struct proc_wait *wait)
 		if (wait->nr == SYS_select || wait->nr == SYS_pselect6)
 			return look_at_fdset(pid, wait);
 		return look_at_pollfds(pid, wait);
+	case PROC_WAIT_OPEN:
+		return look_at_path(pid, wait);
 	case PROC_WAIT_CONNECT:
 		return look_at_address(pid, wait);
 	case PROC_WAIT_FLOCK:
@@ -535,6 +580,10 @@ static void put_object(struct out *out, const struct proc_wait *wait, const char
 		put(out, ", which has ended and left it to who has that file open");
 	else if (wait->holder && wait->holder_name[0])
 		put(out, " (%s)", wait->holder_name);
+	else if (wait->holder_unnamed)
+		put(out, " held through an open file description: no process is noted");
+	if (wait->holder && wait->holders_more)
+		put(out, " and %u more", wait->holders_more);
 }
 
 static void put_child(struct out *out, const struct proc_wait *wait, const char *verb)
@@ -545,6 +594,20 @@ static void put_child(struct out *out, const struct proc_wait *wait, const char 
 		put(out, "%s %s", verb, wait->object);
 	else
 		put(out, "%s pid %d", verb, (int)wait->child);
+}
+
+/* Only a fifo makes an open wait for somebody; what else may take its time is not said to. */
+static void put_open(struct out *out, const struct proc_wait *wait, const char *verb)
+{
+	const int mode = (int)wait->count & O_ACCMODE;
+
+	put(out, "%s", verb);
+	if (!wait->object[0])
+		return;
+	put(out, " %s", wait->object);
+	if (wait->is_fifo && mode != O_RDWR)
+		put(out, " to %s, until somebody opens it to %s", mode == O_RDONLY ? "read" : "write",
+		    mode == O_RDONLY ? "write" : "read");
 }
 
 char *proc_wait_text(const struct proc_wait *wait, char *buf, size_t room)
@@ -565,6 +628,8 @@ char *proc_wait_text(const struct proc_wait *wait, char *buf, size_t room)
 		put(&out, "%s fd %d", row->verb, wait->fd);
 	else if (wait->kind == PROC_WAIT_POLL)
 		put_poll(&out, wait, row->verb);
+	else if (wait->kind == PROC_WAIT_OPEN)
+		put_open(&out, wait, row->verb);
 	else if (wait->kind == PROC_WAIT_CHILD)
 		put_child(&out, wait, row->verb);
 	else if (wait->fd >= 0)

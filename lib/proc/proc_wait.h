@@ -9,6 +9,7 @@
  *	futex 0x55d0c0a8                        flock on /tmp/x (fd 3) held by pid 123 (sh)
  *	poll on fd 5 (socket:[77]), timeout 1.0 s
  *	connect to 127.0.0.1:80 (fd 4)          nanosleep 10.0 s
+ *	open /tmp/fifo to read, until somebody opens it to write
  *	wait4 for a child: pid 4120 (sleep)
  *
  * A thread that runs has no system call: the phrase for it is the caller's.
@@ -33,6 +34,7 @@ enum proc_wait_kind {
 	PROC_WAIT_FUTEX,   /* addr, expected, futex_op */
 	PROC_WAIT_FLOCK,   /* file lock: fd, holder */
 	PROC_WAIT_CONNECT, /* fd, addr; object is the address */
+	PROC_WAIT_OPEN,    /* a fifo, until somebody opens its other end; object is the path */
 	PROC_WAIT_SLEEP,
 	PROC_WAIT_CHILD,   /* wait4, waitid: child, 0 for any */
 	PROC_WAIT_SIGNAL,  /* sigtimedwait, sigsuspend, pause */
@@ -57,17 +59,20 @@ struct proc_wait {
 	int futex_op;                /* FUTEX_WAIT, FUTEX_LOCK_PI, ... without its flags */
 	uint32_t expected;           /* futex: sleeps only while the word has this value */
 	uint64_t addr;               /* futex word, pollfds or fd_set, socket address; 0: none */
-	uint64_t count;              /* pollfds at addr; for select: highest fd + 1 */
+	uint64_t count;              /* pollfds at addr; for select: highest fd + 1; open: flags */
 	enum proc_wait_clock clock;
 	uint64_t timeout_ns;
 	uint64_t clock_addr;         /* where timeout_ns is to be read, while UNKNOWN */
 	pid_t child;
 	/* what proc_wait_look() adds; a reader of feeds may fill these in itself */
 	char object[PROC_WAIT_OBJECT]; /* what fd is, the address, the child; "" unknown */
+	bool is_fifo;                /* open: the path is a named pipe */
 	uint64_t inode;              /* of that file, pipe or socket; 0 unknown */
 	pid_t holder;                /* of the file lock; 0 unknown */
 	char holder_name[PROC_WAIT_NAME]; /* "" unknown */
 	bool holder_ended;           /* it took the lock; others that have its open file keep it */
+	bool holder_unnamed;         /* it is held, but the system's list names no process */
+	unsigned holders_more;       /* that may hold it as well */
 	int fds[PROC_WAIT_FDS];      /* poll, select (for reading): the first ones waited for */
 	unsigned n_fds;              /* how many there are in all; 0: not read */
 };
@@ -90,6 +95,10 @@ void proc_wait_decode(long nr, const uint64_t args[6], struct proc_wait *wait);
  * Safety: MT-safe, may block: as proc_maps_each().
  */
 int proc_wait_look(pid_t pid, struct proc_wait *wait);
+
+/* proc_wait_set_path - what is opened, by `n` bytes of memory that begin with its path: fills
+ * wait->object. Safety: MT-safe. */
+void proc_wait_set_path(struct proc_wait *wait, const void *from, size_t n);
 
 /* proc_wait_set_address - what is connected to, by `n` bytes of its struct sockaddr: fills
  * wait->object. Safety: MT-safe. */

@@ -44,6 +44,12 @@ void report_dump(const struct paper *p, const struct report *r,
 		 const struct state_process *process);
 
 /*
+ * report_followed - a line about each process that is in the state because a dumped one waits for
+ * it. Safety: one-owner.
+ */
+void report_followed(const struct paper *p, const struct report *r);
+
+/*
  * report_json - everything as one object ("kind":"report").
  * Returns it (json_decref() releases it), NULL without memory. Safety: one-owner.
  */

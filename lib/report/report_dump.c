@@ -3,10 +3,12 @@
  * somebody who asked for just this. Stacks are numbered for this process alone.
  */
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/report/report_priv.h"
+#include "lib/state/ends.h"
 
 struct dump_stack { /* threads of the process with one stack */
 	unsigned index;
@@ -158,6 +160,27 @@ static void put_each_wait(const struct paper *p, const struct dump_stack *s)
 		paper_put(p, "      and %zu more\n", s->n - SHOWN);
 }
 
+/* What an event loop watches; several threads may have sets of their own. */
+static void put_watched(const struct paper *p, const struct dump *d, const struct dump_stack *s)
+{
+	enum { SHOWN = 4 };
+	const struct state_end *last = NULL;
+	char text[ENDS_TEXT], label[40];
+	size_t sets = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct state_thread *t = s->thread[i];
+
+		if (!ends_text(d->process, t, text)[0] || (t->end && t->end == last) || sets++ >= SHOWN)
+			continue;
+		last = t->end;
+		snprintf(label, sizeof(label), s->n > 1 ? "tid %d watches" : "watches", t->tid);
+		paper_label(p, 6, label, 6 + strlen(label) + 1, INK_PLAIN, text);
+	}
+	if (sets > SHOWN)
+		paper_put(p, "      and %zu more watch others\n", sets - SHOWN);
+}
+
 static void put_stack(const struct paper *p, const struct dump *d, const struct dump_stack *s,
 		      unsigned number)
 {
@@ -178,6 +201,7 @@ static void put_stack(const struct paper *p, const struct dump *d, const struct 
 	paper_put(p, "%s\n", t->disturbed ? "   (interrupted to be read)" : "");
 	if (differ)
 		put_each_wait(p, s);
+	put_watched(p, d, s);
 	report_frames(p, 6, &d->r->st->stack[s->index]);
 }
 
@@ -230,6 +254,29 @@ static void put_title(const struct paper *p, const struct dump *d)
 		paper_put(p, "          looked at from outside, not by a dumper of its own\n");
 }
 
+/* It is there because the one that was dumped waits for it, directly or not. */
+static bool is_followed(const struct state *st, int32_t pid)
+{
+	const struct state_process *p = pid > 0 ? state_find_process(st, pid, 0) : NULL;
+
+	return p && !p->family && !p->carried && p->source == STATE_LIVE;
+}
+
+/* Whom the dumped ones wait for, and none of them: it is what is behind their waits. */
+static bool is_behind(const struct state *st, const struct finding *g)
+{
+	bool followed = false;
+
+	for (size_t i = 0; i < g->edges; i++) {
+		const struct state_process *p = state_find_process(st, g->edge[i].pid, 0);
+
+		if (p && p->family)
+			return false;
+		followed |= is_followed(st, g->edge[i].pid);
+	}
+	return followed;
+}
+
 /* About this process, or about the hub it is the host of: a peer's hang is seen in its rings. */
 static bool concerns(const struct dump *d, const struct finding *g)
 {
@@ -238,6 +285,8 @@ static bool concerns(const struct dump *d, const struct finding *g)
 	for (size_t i = 0; i < g->edges; i++)
 		if (g->edge[i].pid == d->process->pid)
 			return true;
+	if (d->process->family && is_behind(d->r->st, g))
+		return true;
 	return d->hub && !d->peer && g->where.hub && strcmp(g->where.hub, report_base_name(d->hub->path)) == 0;
 }
 
@@ -483,4 +532,36 @@ void report_dump(const struct paper *p, const struct report *r, const struct sta
 	}
 	free(d.thread);
 	free(d.stack);
+}
+
+/* The thread that tells most of it: a blocked one, else the first. */
+static const struct state_thread *teller_of(const struct state *st, const struct state_process *p)
+{
+	const struct state_thread *best = NULL;
+
+	for (size_t i = 0; i < p->threads; i++)
+		if (!p->thread[i].own &&
+		    (!best || thread_doing(st, &p->thread[i]) < thread_doing(st, best)))
+			best = &p->thread[i];
+	return best;
+}
+
+void report_followed(const struct paper *p, const struct report *r)
+{
+	const char *label = "WAITS FOR";
+
+	for (size_t i = 0; i < r->st->processes; i++) {
+		const struct state_process *pr = &r->st->process[i];
+		const struct state_thread *t = teller_of(r->st, pr);
+
+		if (!is_followed(r->st, pr->pid) || !t)
+			continue;
+		paper_ink(p, INK_BOLD, "%-*s", REPORT_COLUMN, label);
+		paper_put(p, "%s, pid %" PRId32 ": ", pr->name ? pr->name : "-", pr->pid);
+		if (pr->threads > 1)
+			paper_put(p, "%zu threads, \"%s\" ", pr->threads, t->name ? t->name : "-");
+		paper_put(p, "%s%s%s\n", doing_words[thread_doing(r->st, t)], t->wait_text ? " in " : "",
+			  t->wait_text ? t->wait_text : "");
+		label = "";
+	}
 }

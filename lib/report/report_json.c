@@ -9,6 +9,7 @@
 
 #include "lib/base/text.h"
 #include "lib/report/report_priv.h"
+#include "lib/state/lock.h"
 #include "lib/state/names.h"
 
 /* Text from files and processes: jansson refuses what is not UTF-8. */
@@ -430,6 +431,73 @@ static json_t *hub_json(const struct report *r, const struct state_hub *h)
 
 /* ---- processes and stacks ------------------------------------------------------------------- */
 
+static json_t *parties_json(const struct state_party *party, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *o = json_object();
+
+		set(o, "pid", json_integer(party[i].pid));
+		set(o, "name", text_or_null(party[i].name));
+		set(o, "fd", positive_or_null(party[i].fd));
+		append(array, o);
+	}
+	return array;
+}
+
+static json_t *end_json(const struct state_end *e)
+{
+	json_t *o = json_object();
+
+	set(o, "fd", json_integer(e->fd));
+	set(o, "kind", text_or_null(e->kind));
+	set(o, "is", text_or_null(e->is));
+	set(o, "where", text_or_null(e->where));
+	set(o, "reads", json_boolean(e->reads));
+	set(o, "writes", json_boolean(e->writes));
+	set(o, "other_end", parties_json(e->party, e->parties));
+	set(o, "other_end_more", json_integer(e->parties_more));
+	set(o, "other_end_complete", json_boolean(e->all_known));
+	return o;
+}
+
+static json_t *waits_on_json(const struct state_thread *t)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < t->ends; i++)
+		append(array, end_json(&t->end[i]));
+	return array;
+}
+
+static json_t *holder_json(const struct state_lock *lock)
+{
+	if (!lock || (!lock->owner_tid && !lock->owner_pid))
+		return json_null();
+	json_t *o = json_object();
+
+	set(o, "pid", number_or_null(lock->owner_pid > 0, lock->owner_pid));
+	set(o, "tid", number_or_null(lock->owner_tid > 0, lock->owner_tid));
+	set(o, "name", text_or_null(lock->owner_name));
+	set(o, "alive", answer(lock->owner_alive));
+	return o;
+}
+
+static json_t *lock_json(const struct state_lock *lock)
+{
+	if (!lock)
+		return json_null();
+	json_t *o = json_object();
+
+	set(o, "kind", json_string(lock_kind_name(lock->kind)));
+	set(o, "addr", lock->word ? hex(lock->addr) : json_null());
+	set(o, "name", text_or_null(lock->name));
+	set(o, "held_by", holder_json(lock));
+	set(o, "readers", number_or_null(lock->readers > 0, lock->readers));
+	return o;
+}
+
 static json_t *thread_json(const struct report *r, const struct state_thread *t)
 {
 	const char state[2] = { t->state, '\0' };
@@ -439,6 +507,10 @@ static json_t *thread_json(const struct report *r, const struct state_thread *t)
 	set(o, "name", text_or_null(t->name));
 	set(o, "state", t->state == '?' ? json_null() : json_string(state));
 	set(o, "wait", text_or_null(t->wait_text));
+	set(o, "lock", lock_json(t->lock));
+	set(o, "waits_on", t->ends_all ? waits_on_json(t) : json_null());
+	set(o, "waits_on_all", number_or_null(t->ends_all > 0, t->ends_all));
+	set(o, "waits_on_children", t->children ? parties_json(t->child, t->children) : json_null());
 	set(o, "blocked_seconds", t->blocked_us ? seconds(t->blocked_us) : json_null());
 	set(o, "stack", stack_id(r, t->stack));
 	set(o, "captured", text_or_null(t->captured));

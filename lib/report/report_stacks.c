@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lib/report/report_priv.h"
+#include "lib/state/ends.h"
 
 static void put_frame(const struct paper *p, unsigned indent, unsigned i,
 		      const struct state_frame *f)
@@ -92,7 +93,7 @@ static void put_group(const struct paper *p, const struct report *r, const char 
 		      unsigned index, const struct group *g)
 {
 	const struct state_thread *t = g->thread;
-	char age[UNITS_TEXT];
+	char age[UNITS_TEXT], watched[ENDS_TEXT];
 
 	paper_ink(p, INK_BOLD, "%-*sS%-3u", REPORT_COLUMN, label, r->number[index]);
 	paper_put(p, "%u thread%s   ", g->n, g->n == 1 ? " " : "s");
@@ -105,6 +106,8 @@ static void put_group(const struct paper *p, const struct report *r, const char 
 		paper_put(p, ", %s", units_span(age, g->blocked_us * 1000));
 	paper_put(p, "%s%s\n", t->disturbed ? "   (interrupted to be read)" : "",
 		  t->own ? "   (of libsigdump)" : "");
+	if (g->n == 1 && ends_text(g->process, t, watched)[0])
+		paper_label(p, REPORT_COLUMN + 6, "watches", REPORT_COLUMN + 14, INK_PLAIN, watched);
 }
 
 static bool is_named(const struct report *r, unsigned index)

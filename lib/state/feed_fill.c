@@ -8,6 +8,7 @@
 
 #include "lib/base/grow.h"
 #include "lib/feed/feed_get.h"
+#include "lib/state/ends.h"
 #include "lib/state/hub_time.h"
 #include "lib/state/lock.h"
 #include "lib/state/names.h"
@@ -171,6 +172,8 @@ static void take_wait(struct fill *f, const json_t *rec, struct state_thread *t)
 
 	if (n >= sizeof(sa_family_t) && w.kind == PROC_WAIT_CONNECT)
 		proc_wait_set_address(&w, address, n);
+	if (n && w.kind == PROC_WAIT_OPEN)
+		proc_wait_set_path(&w, address, n);
 	wait_set(f->st, t, &w);
 }
 
@@ -299,6 +302,73 @@ static void take_word(struct fill *f, const json_t *rec)
 		return;
 	take_place(f, rec, &look);
 	f->no_memory |= lock_take(f->st, t, &look) != 0;
+}
+
+/* ---- open files and their locks ---------------------------------------------------------- */
+
+enum { ENDS = 64 };
+
+static void take_ends(struct fill *f, const json_t *rec)
+{
+	struct state_thread *t = thread_of_word(f, (int32_t)feed_u32(rec, "of", 0));
+	const json_t *list = json_object_get(rec, "ends");
+	const int32_t set = (int32_t)feed_i64(rec, "set", -1);
+	struct ends_given given[ENDS];
+	size_t n = 0;
+
+	if (!t || (!list && ends_share(&f->st->process[f->process], t, set)))
+		return;
+	for (; n < ENDS && n < json_array_size(list); n++) {
+		const json_t *e = json_array_get(list, n);
+
+		given[n] = (struct ends_given){ .fd = (int32_t)feed_i64(e, "fd", -1),
+						.events = feed_u32(e, "events", 0),
+						.is = feed_text(e, "is"),
+						.peer = feed_u64(e, "peer", 0),
+						.is_fifo = feed_is(e, "fifo") };
+	}
+	f->no_memory |= ends_take(f->st, t, given, n, feed_u32(rec, "n", 0), set) != 0;
+	t->ends_more = feed_is(rec, "more");
+}
+
+/* The one that is known to hold it; of several the first. */
+static void take_file_lock(struct fill *f, const json_t *rec)
+{
+	struct state_thread *t = thread_of_word(f, (int32_t)feed_u32(rec, "of", 0));
+	const json_t *h = json_array_get(json_object_get(rec, "holders"), 0);
+	const char *letter = feed_text(h, "state"), *name = feed_text(h, "name");
+	const char *file = feed_text(rec, "file");
+	const uint32_t n = feed_u32(rec, "n", 0);
+	struct proc_wait w;
+
+	if (!t)
+		return;
+	proc_wait_decode(t->sys, t->arg, &w);
+	snprintf(w.object, sizeof(w.object), "%s", file ? file : "");
+	w.holder = (pid_t)feed_u32(h, "pid", 0);
+	w.holder_ended = letter && letter[0] == 'X';
+	w.holder_unnamed = h && !w.holder;
+	w.holders_more = n ? n - 1 : 0;
+	snprintf(w.holder_name, sizeof(w.holder_name), "%s", name ? name : "");
+	wait_set(f->st, t, &w);
+	f->no_memory |= lock_take_file(f->st, t, file, w.holder,
+				       mono_field(f, rec, "mono_us")) != 0;
+}
+
+static void take_open(struct fill *f, const json_t *rec)
+{
+	const json_t *list = json_object_get(rec, "fds");
+
+	for (size_t i = 0; i < json_array_size(list) && !f->no_memory; i++) {
+		const json_t *o = json_array_get(list, i);
+		const char *is = json_string_value(json_array_get(o, 1));
+		const char *mode = json_string_value(json_array_get(o, 2));
+
+		if (is && mode)
+			f->no_memory |= ends_open(f->st, &f->st->process[f->process],
+						  (int32_t)json_integer_value(json_array_get(o, 0)),
+						  is, strchr(mode, 'r'), strchr(mode, 'w')) != 0;
+	}
 }
 
 /* ---- hubs -------------------------------------------------------------------------------- */
@@ -605,6 +675,7 @@ static const struct {
 	{ "hub", take_hub, true },     { "peer", take_peer, true }, { "ring", take_ring, true },
 	{ "class", take_class, true }, { "slot", take_slot, true }, { "call", take_call, true },
 	{ "thread", take_thread, false }, { "word", take_word, false },
+	{ "ends", take_ends, false },  { "lock", take_file_lock, false }, { "open", take_open, false },
 };
 
 static void take(struct fill *f, const json_t *rec)

@@ -348,17 +348,28 @@ static void find_mutex_owner(struct state_thread *t)
 	/* else glibc sleeps for ever on a word of its own: the kernel had found a circle */
 }
 
+enum { WRITE_PHASE = 1, READER_WAITS = 4, READER_SHIFT = 3 };
+
+/* How many have locked it to read: those who registered, while it is the readers' turn. */
+static uint32_t readers_of(const struct state_lock *lock)
+{
+	const uint32_t word = steady_word(lock, lock->addr);
+
+	return word & WRITE_PHASE ? 0 : word >> READER_SHIFT;
+}
+
 /*
  * A rwlock is slept on at its readers' word (offset 0, with the bit "a reader waits"), at the
  * phase (8), or at the writers' word (12); the writer's number stands at 24.
  */
-static void find_writer(struct state_lock *lock)
+static void find_holder_of_rwlock(struct state_lock *lock)
 {
-	enum { READER_WAITS = 4 };
 	const uint64_t offset = lock->word % 8 ? 12 : lock->expected & READER_WAITS ? 0 : 8;
 
 	lock->addr = lock->word - offset;
 	lock->owner_tid = (int32_t)steady_word(lock, lock->addr + 24);
+	if (!lock->owner_tid)
+		lock->readers = readers_of(lock);
 }
 
 static void find_owner(struct state_thread *t)
@@ -367,6 +378,7 @@ static void find_owner(struct state_thread *t)
 
 	lock->addr = lock->word;
 	lock->owner_tid = lock->owner_pid = 0;
+	lock->readers = 0;
 	lock->owner_name = NULL;
 	lock->owner_alive = STATE_UNKNOWN;
 	lock->owner_died = false;
@@ -376,7 +388,7 @@ static void find_owner(struct state_thread *t)
 		break;
 	case STATE_LOCK_READ:
 	case STATE_LOCK_WRITE:
-		find_writer(lock);
+		find_holder_of_rwlock(lock);
 		break;
 	case STATE_LOCK_JOIN:
 		lock->owner_tid = (int32_t)owner_in_word(lock);
@@ -545,13 +557,23 @@ static void list_threads(const struct state *st, struct by_tid *all)
 	qsort(all, n, sizeof(*all), compare_tid);
 }
 
+/* " held by tid 4143 "query-1"", " held by 2 readers; who they are is not recorded" */
 static const char *text_of_owner(struct state *st, const struct state_lock *lock)
 {
+	if (lock->readers == 1)
+		return " held by a reader; who that is is not recorded";
+	if (lock->readers)
+		return arena_printf(&st->arena,
+				    " held by %" PRIu32 " readers; who they are is not recorded",
+				    lock->readers);
+	if (!lock->owner_tid)
+		return "";
 	const char *name = lock->owner_name
 				   ? arena_printf(&st->arena, " \"%s\"", lock->owner_name)
 				   : "";
 
-	return name ? arena_printf(&st->arena, "tid %" PRId32 "%s%s", lock->owner_tid, name,
+	return name ? arena_printf(&st->arena, " %s tid %" PRId32 "%s%s",
+				   lock->kind == STATE_LOCK_JOIN ? "of" : "held by", lock->owner_tid, name,
 				   lock->owner_alive == STATE_NO ? ", which has ended" : "")
 		    : NULL;
 }
@@ -569,12 +591,11 @@ static int tell(struct state *st, struct state_thread *t)
 	if (!owner)
 		return -ENOMEM;
 	if (lock->kind == STATE_LOCK_JOIN && lock->owner_tid)
-		t->wait_text = arena_printf(&st->arena, "%s of %s", verb, owner);
+		t->wait_text = arena_printf(&st->arena, "%s%s", verb, owner);
 	else
-		t->wait_text = arena_printf(&st->arena, "%s on 0x%" PRIx64 "%s%s%s%s%s", verb, lock->addr,
+		t->wait_text = arena_printf(&st->arena, "%s on 0x%" PRIx64 "%s%s%s%s", verb, lock->addr,
 					    lock->name ? " (" : "", lock->name ? lock->name : "",
-					    lock->name ? ")" : "", lock->owner_tid ? " held by " : "",
-					    lock->owner_tid ? owner : "");
+					    lock->name ? ")" : "", owner);
 	return t->wait_text ? 0 : -ENOMEM;
 }
 

@@ -9,7 +9,7 @@
  * Owners, glibc 2.25 and later, x86_64:
  *	mutex            8 bytes behind the word; in the word itself if robust or with priority
  *	                 inheritance (the kernel's rule)
- *	rwlock           its writer, by the word that is slept on; readers are not noted
+ *	rwlock           its writer, by the word that is slept on; of readers only how many
  *	pthread_join     the thread, whose number the word is until it ends
  *	flock, fcntl     /proc/locks, live only
  * Condition variables, semaphores, barriers, pthread_once, locks inside the C library: nobody.

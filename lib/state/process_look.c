@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/as/as_control.h"
+#include "lib/as/as_ends.h"
 #include "lib/as/as_peek.h"
 #include "lib/as/as_waits.h"
 #include "lib/base/grow.h"
@@ -14,6 +15,7 @@
 #include "lib/proc/proc_fd.h"
 #include "lib/proc/proc_ident.h"
 #include "lib/proc/proc_stat.h"
+#include "lib/state/ends.h"
 #include "lib/state/lock.h"
 #include "lib/state/wait.h"
 
@@ -47,6 +49,8 @@ struct process_look {
 	struct module_text text[AS_PEEK_MODULES];
 	struct as_thread thread; /* the one at hand: too large for a stack */
 	struct as_waits waits;   /* of the process at hand */
+	struct as_ends ends;     /* of the thread at hand */
+	char link[AS_ENDS][AS_END_LINK + 1];
 	pid_t *tids;
 	struct rest *now, *before; /* before is sorted by pid and tid */
 	size_t nows, nows_room, befores, befores_room;
@@ -63,6 +67,8 @@ struct filling {
 	int32_t own_tid; /* of our library's thread in it; 0 */
 	bool no_memory;
 	int refused;     /* why something may not be read */
+	bool has_peek;   /* look->peek is prepared for it */
+	unsigned ends;   /* listed so far */
 };
 
 static uint64_t mono_us(void)
@@ -225,9 +231,47 @@ static int fill_stack(struct filling *f, const struct as_thread *from)
 
 /* ---- threads ----------------------------------------------------------------------------- */
 
-/* What a blocked thread waits for; told only if it still is in that call afterwards. */
-static void fill_wait(struct filling *f, struct state_thread *t, const struct as_proc_mark *mark)
+enum { ENDS_LISTED = 1024 }; /* in one process: the rest is counted */
+
+/* The open files that it waits on. Who has their other ends is a question for ends_look. */
+static bool read_ends(struct filling *f, const struct as_thread *from)
 {
+	struct as_ends *e = &f->look->ends;
+	/* only in a look at all threads is its memory at hand */
+	struct as_mem *mem = f->has_peek ? &f->look->peek->unwinder.mem : NULL;
+
+	if (from->nr < 0 || f->ends >= ENDS_LISTED || !as_ends_read(e, f->proc_fd, mem, from))
+		return false;
+	for (unsigned i = 0; i < e->listed; i++)
+		f->look->link[i][as_ends_link(f->proc_fd, from, &e->end[i], f->look->link[i])] = '\0';
+	return true;
+}
+
+static void fill_ends(struct filling *f, struct state_thread *t, const struct as_thread *from)
+{
+	const struct as_ends *e = &f->look->ends;
+	struct ends_given given[AS_ENDS];
+
+	for (unsigned i = 0; i < e->listed; i++) {
+		const char *link = f->look->link[i];
+
+		given[i] = (struct ends_given){ .fd = e->end[i].fd,
+						.events = e->end[i].events,
+						.is = *link ? link : NULL,
+						.is_fifo = *link == '/' &&
+							   as_ends_is_fifo(f->proc_fd, from->tid,
+									   e->end[i].fd) };
+	}
+	f->ends += e->listed;
+	f->no_memory |= ends_take(f->st, t, given, e->listed, e->n, e->set) != 0;
+	t->ends_more = e->more;
+}
+
+/* What a blocked thread waits for; told only if it still is in that call afterwards. */
+static void fill_wait(struct filling *f, struct state_thread *t, const struct as_thread *from)
+{
+	const struct as_proc_mark *mark = &from->mark;
+
 	struct as_proc_watch watch;
 	struct as_proc_mark after;
 	struct proc_wait w;
@@ -239,6 +283,9 @@ static void fill_wait(struct filling *f, struct state_thread *t, const struct as
 	proc_wait_decode(t->sys, t->arg, &w);
 	const struct proc_wait plain = w;
 	proc_wait_look(f->p->pid, &w);
+	const bool is_shared = ends_share(f->p, t, as_ends_set_of(from));
+	const bool has_ends = !is_shared && read_ends(f, from);
+
 	if (as_proc_watch_open(&watch, f->proc_fd, t->tid, &after)) {
 		wait_set(f->st, t, &plain);
 		return;
@@ -247,6 +294,10 @@ static void fill_wait(struct filling *f, struct state_thread *t, const struct as
 	const bool is_still = as_proc_mark_same(mark, &after);
 
 	wait_set(f->st, t, is_still ? &w : &plain);
+	if (is_still && has_ends)
+		fill_ends(f, t, from);
+	if (!is_still)
+		t->ends_all = t->ends = 0;
 	if (is_still && w.kind == PROC_WAIT_FLOCK)
 		f->no_memory |= lock_take_file(f->st, t, w.object[0] ? w.object : NULL, w.holder,
 					       mono_us()) != 0;
@@ -353,7 +404,7 @@ static void fill_thread(struct filling *f, const struct as_thread *from)
 		t->still_us = at_rest_since(f, from->tid, from->start, &from->mark);
 	if (t->still_us && from->captured != AS_CAPTURED_RUNNING && !from->moved && from->state != 'R')
 		t->blocked_us = mono_us() - t->still_us;
-	fill_wait(f, t, &from->mark);
+	fill_wait(f, t, from);
 }
 
 static void fill_thread_and_word(struct filling *f, const struct as_thread *from)
@@ -377,6 +428,7 @@ static void fill_stacks(struct filling *f)
 		return;
 	if (e)
 		f->refused = e;
+	f->has_peek = true;
 	as_peek_refresh(look->peek);
 	memset(look->text, 0, sizeof(look->text));
 	as_waits_begin(&look->waits, look->peek);

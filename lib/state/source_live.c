@@ -18,12 +18,17 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/grow.h"
 #include "lib/proc/proc_sock.h"
+#include "lib/state/ends_look.h"
 #include "lib/state/hub_look.h"
 #include "lib/state/process_look.h"
 #include "lib/state/source_priv.h"
 
 static const char SHM_DIR[] = "/dev/shm";
-enum { HUBS_MAX = 256 };
+enum {
+	HUBS_MAX = 256,
+	SCAN_US = 50000,        /* for one reading of all that is open on the machine, */
+	SCAN_AGE_US = 10000000, /* which serves for so long */
+};
 
 struct live_hub {
 	char *path;
@@ -48,6 +53,7 @@ struct source_live {
 	size_t pids, pids_room;
 	bool wants_stacks, wants_bells;
 	struct process_look *processes;
+	struct ends_look *ends;
 	struct proc_sock sock;  /* fd -1: cannot be asked */
 	struct err why_no_bells;
 	struct target *target;  /* of the state at hand */
@@ -242,6 +248,8 @@ static int fill_processes(struct source_live *s, struct state *st)
 
 		e = process_look_fill(s->processes, st, t->pid, t->start, t->tid, t->tids,
 				      s->wants_stacks);
+		if (e > 0 && s->wants_stacks)
+			e = ends_look_fill(s->ends, st, &st->process[st->processes - 1]);
 	}
 	return e < 0 ? e : 0;
 }
@@ -334,6 +342,7 @@ static void close_live(struct source *src)
 	for (size_t i = 0; i < s->targets_room; i++)
 		free(s->target[i].tid);
 	process_look_destroy(s->processes);
+	ends_look_destroy(s->ends);
 	proc_sock_close(&s->sock);
 	free(s->hub);
 	free(s->pid);
@@ -381,7 +390,8 @@ static int open_live(struct source_live *s, const struct source_options *options
 {
 	s->sock.fd = -1;
 	s->processes = process_look_create();
-	if (!s->processes)
+	s->ends = ends_look_create(SCAN_US, SCAN_AGE_US);
+	if (!s->processes || !s->ends)
 		return err_set(err, -ENOMEM, "out of memory");
 	s->wants_stacks = options->stacks;
 	s->wants_bells = options->bells;

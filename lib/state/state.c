@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/state/ends.h"
 #include "lib/state/lock.h"
 
 void state_init(struct state *st)
@@ -92,6 +93,7 @@ struct state_thread *state_add_thread(struct state *st, struct state_process *p)
 	t->state = '?';
 	t->sys = -1;
 	t->stack = -1;
+	t->set = -1;
 	return t;
 }
 
@@ -459,5 +461,6 @@ int state_join(struct state *st)
 		for (size_t k = 0; k < st->hub[i].peers; k++)
 			join_peer(st, &st->hub[i].peer[k]);
 	}
-	return lock_resolve(st);
+	r = lock_resolve(st);
+	return r ? r : ends_resolve(st);
 }

@@ -267,6 +267,7 @@ struct state_lock {
 	int32_t owner_tid;       /* 0: nobody, or not known */
 	int32_t owner_pid;       /* 0: not known */
 	const char *owner_name;  /* of the thread; NULL */
+	uint32_t readers;        /* of a rwlock that so many have locked to read: who is not noted */
 	enum state_answer owner_alive;
 	bool owner_died;         /* the kernel has marked the word: its owner ended holding it */
 	const char *path, *build_id; /* of the module that the variable lies in; NULL */
@@ -281,6 +282,33 @@ struct state_cpu { /* what a thread has got of the CPUs since it began */
 	uint64_t ran_us;
 	uint64_t queued_us;      /* it could have run and got none; a wait that is not over is not
 				    counted yet */
+};
+
+struct state_party { /* a process that has a file open */
+	int32_t pid;
+	int32_t fd;          /* its number there; -1 not known */
+	const char *name;    /* NULL */
+};
+
+/* An open file that a thread waits on, alone or with others, and who has its other end. */
+struct state_end {
+	int32_t fd;
+	bool reads, writes;      /* what it waits to be able to do */
+	const char *kind;        /* "pipe", "socket", "eventfd", ...; NULL */
+	const char *is;          /* "socket:[1234]", a path; NULL */
+	const char *where;       /* "tcp 10.0.0.5:443"; NULL */
+	const char *other;       /* what the other end is to who has it: "socket:[1235]"; NULL: there
+				    is none, or that is not known */
+	const struct state_party *party;
+	size_t parties;
+	uint32_t parties_more;   /* not listed */
+	bool all_known;          /* nobody else has it */
+};
+
+struct state_open { /* a pipe or socket of a process */
+	int32_t fd;
+	const char *is;
+	bool reads, writes;
 };
 
 struct state_thread {
@@ -299,6 +327,14 @@ struct state_thread {
 	uint64_t still_us;       /* it has not run since then, as far as is known; 0 not known */
 	struct state_cpu cpu;
 	struct state_lock *lock; /* NULL: it sleeps on no lock, or that was not looked at */
+	bool timed;              /* its system call has, or may have, a time limit */
+	struct state_end *end;   /* those listed of the files that it waits on */
+	size_t ends;
+	uint32_t ends_all;       /* how many there are; 0: none, or not known */
+	bool ends_more;          /* and further ones that nobody counted */
+	int32_t set;             /* number of the epoll set; -1 */
+	const struct state_party *child; /* any of which it waits for in wait(2) */
+	size_t children;
 };
 
 struct state_process {
@@ -319,6 +355,8 @@ struct state_process {
 	size_t threads, threads_room;
 	uint32_t left_out;       /* threads beside those that are there, not looked at: too many */
 	bool all_threads;        /* every thread it had is there, as far as one reading can tell */
+	struct state_open *open; /* its pipes and sockets; live sources look when they are asked for */
+	size_t opens, opens_room;
 	int64_t rss_bytes, fds;  /* -1 not known */
 };
 
@@ -365,7 +403,8 @@ struct state_peer *state_find_peer(const struct state_hub *hub, unsigned id);
 /*
  * state_join - the last step of every source: one hub seen by several becomes one, each peer as
  * the freshest of them saw it; equal stacks become one, with the number of threads that have
- * it; peers are linked to processes by pid and start time; locks to their owners (lock.h).
+ * it; peers are linked to processes by pid and start time; locks to their owners (lock.h), open
+ * files to who has the other end (ends.h).
  *
  * Unread bell bytes are known at the end that owns the socket only. They are taken over from
  * the other look if the ring stood still between the two, else they stay unknown.

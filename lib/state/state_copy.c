@@ -22,9 +22,12 @@ _Static_assert(sizeof(struct state_frame) == 64, "new field: does it point?");
 _Static_assert(sizeof(struct state_stack) == 48, "new field: does it point?");
 _Static_assert(sizeof(struct state_holder) == 24, "new field: does it point?");
 _Static_assert(sizeof(struct state_memory) == 24, "new field: does it point?");
-_Static_assert(sizeof(struct state_lock) == 184, "new field: does it point?");
-_Static_assert(sizeof(struct state_thread) == 184, "new field: does it point?");
-_Static_assert(sizeof(struct state_process) == 168, "new field: does it point?");
+_Static_assert(sizeof(struct state_lock) == 192, "new field: does it point?");
+_Static_assert(sizeof(struct state_party) == 16, "new field: does it point?");
+_Static_assert(sizeof(struct state_end) == 64, "new field: does it point?");
+_Static_assert(sizeof(struct state_open) == 24, "new field: does it point?");
+_Static_assert(sizeof(struct state_thread) == 240, "new field: does it point?");
+_Static_assert(sizeof(struct state_process) == 192, "new field: does it point?");
 _Static_assert(sizeof(struct state) == 192, "new field: does it point?");
 #endif
 
@@ -122,6 +125,35 @@ static void copy_lock(struct copying *c, struct state_lock *lock)
 		copy_text(c, &holder[i].name);
 }
 
+static const struct state_party *copy_parties(struct copying *c, const struct state_party *from,
+					      size_t *n)
+{
+	struct state_party *to = copy_array(c, from, *n, sizeof(*to));
+
+	if (!to)
+		*n = 0;
+	for (size_t i = 0; i < *n; i++)
+		copy_text(c, &to[i].name);
+	return to;
+}
+
+static void copy_ends(struct copying *c, struct state_thread *t)
+{
+	struct state_end *to = copy_array(c, t->end, t->ends, sizeof(*to));
+
+	if (!to)
+		t->ends = 0;
+	for (size_t i = 0; i < t->ends; i++) {
+		copy_text(c, &to[i].kind);
+		copy_text(c, &to[i].is);
+		copy_text(c, &to[i].where);
+		copy_text(c, &to[i].other);
+		to[i].party = copy_parties(c, to[i].party, &to[i].parties);
+	}
+	t->end = to;
+	t->child = copy_parties(c, t->child, &t->children);
+}
+
 static void copy_thread(struct copying *c, struct state_thread *t)
 {
 	size_t locks = t->lock != NULL;
@@ -133,6 +165,7 @@ static void copy_thread(struct copying *c, struct state_thread *t)
 	COPY(c, t->lock, locks);
 	if (t->lock)
 		copy_lock(c, t->lock);
+	copy_ends(c, t);
 }
 
 static void copy_process(struct copying *c, struct state_process *p)
@@ -146,6 +179,10 @@ static void copy_process(struct copying *c, struct state_process *p)
 	p->threads_room = p->threads;
 	for (size_t i = 0; i < p->threads; i++)
 		copy_thread(c, &p->thread[i]);
+	COPY(c, p->open, p->opens);
+	p->opens_room = p->opens;
+	for (size_t i = 0; i < p->opens; i++)
+		copy_text(c, &p->open[i].is);
 }
 
 static void copy_stack(struct copying *c, struct state_stack *s)

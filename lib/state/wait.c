@@ -9,6 +9,7 @@ static const enum state_wait_kind kinds[] = {
 	[PROC_WAIT_READ] = STATE_WAIT_READ,       [PROC_WAIT_WRITE] = STATE_WAIT_WRITE,
 	[PROC_WAIT_EPOLL] = STATE_WAIT_POLL,      [PROC_WAIT_POLL] = STATE_WAIT_POLL,
 	[PROC_WAIT_FUTEX] = STATE_WAIT_FUTEX,     [PROC_WAIT_FLOCK] = STATE_WAIT_LOCK,
+	[PROC_WAIT_OPEN] = STATE_WAIT_CONNECT,
 	[PROC_WAIT_CONNECT] = STATE_WAIT_CONNECT, [PROC_WAIT_SLEEP] = STATE_WAIT_SLEEP,
 	[PROC_WAIT_CHILD] = STATE_WAIT_CHILD,     [PROC_WAIT_SIGNAL] = STATE_WAIT_OTHER,
 	[PROC_WAIT_IPC] = STATE_WAIT_OTHER,       [PROC_WAIT_RESTART] = STATE_WAIT_OTHER,
@@ -38,6 +39,7 @@ void wait_set(struct state *st, struct state_thread *t, const struct proc_wait *
 
 	t->wait = STATE_WAIT_NONE;
 	t->wait_text = NULL;
+	t->timed = false;
 	/* it ran: whatever call it is in, or was a moment earlier, it does not wait there */
 	if (t->state == 'R' || (t->captured && strcmp(t->captured, "signal") == 0))
 		return;
@@ -50,6 +52,7 @@ void wait_set(struct state *st, struct state_thread *t, const struct proc_wait *
 		known = &decoded;
 	}
 	t->wait = kinds[known->kind];
+	t->timed = known->clock != PROC_CLOCK_NONE || known->kind == PROC_WAIT_RESTART;
 	t->wait_text = arena_strdup(&st->arena, proc_wait_text(known, text, sizeof(text)));
 }
 

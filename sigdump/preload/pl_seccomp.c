@@ -42,6 +42,7 @@ static void try_calls(void)
 	const struct timespec at_once = { 0, 0 };
 	const pid_t pid = as_sys_getpid();
 	struct stat st;
+	struct statx stx;
 	uint64_t word;
 	const struct iovec to = { &word, sizeof(word) }, from = { (void *)&none, sizeof(none) };
 	int fds[2];
@@ -59,6 +60,10 @@ static void try_calls(void)
 	as_sys_poll(NULL, 0, &at_once);
 	as_sys_getdents64(-1, NULL, 0);
 	as_sys_fstatat(-1, "", &st, 0);
+	as_sys_statx(-1, "", 0, 0, &stx);
+	as_sys_socket(-1, 0, 0);
+	as_sys_sendto(-1, &none, 0, 0, NULL, 0);
+	as_sys_recv(-1, &word, 0, 0);
 	as_sys_renameat2(-1, "", -1, "", 0);
 	as_sys_mkdirat(-1, "", 0);
 	as_sys_ftruncate(-1, 0);

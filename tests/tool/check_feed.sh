@@ -20,6 +20,11 @@ cat >"$feed" <<'END'
 {"v":1,"t":"word","d":1,"look":1,"of":4140,"addr":"0x55d0c0a8","value":"0x2","in":[0,"0x6aa0"],"at":"0x55d0c068","bytes":"0200000000000000a74a0000","mono_us":2002}
 {"v":1,"t":"word","d":1,"look":2,"of":4140,"addr":"0x55d0c0a8","value":"0x2","still":true,"mono_us":2004,"holders":[{"tid":4143,"pid":4112,"state":"S","name":"query-1"},{"tid":9,"pid":null,"state":"X","name":""}]}
 {"v":1,"t":"word","d":1,"look":2,"of":4141,"still":false,"mono_us":2004}
+{"v":1,"t":"ends","d":1,"of":4112,"set":7,"n":40,"ends":[{"fd":5,"events":1,"is":"socket:[701089]","peer":701090},{"fd":6,"events":4,"is":null},{"fd":8,"events":1,"is":"/run/in","fifo":true}]}
+{"v":1,"t":"ends","d":1,"of":4113,"set":7}
+{"v":1,"t":"ends","d":1,"of":4114,"n":20000,"more":true,"ends":[]}
+{"v":1,"t":"lock","d":1,"of":4115,"file":"/var/lib/x","ino":393,"kind":"OFDLCK","exact":true,"n":1,"holders":[{"pid":null,"state":"?","name":""}],"mono_us":2004}
+{"v":1,"t":"open","d":1,"fds":[[0,"pipe:[11]","r"],[5,"socket:[701089]","rw"]],"more":false}
 {"v":1,"t":"look","d":1,"look":2,"mono_us":2005}
 {"v":1,"t":"child","d":1,"pid":4200,"start":99,"name":"sh","state":"T","told":false,"reason":"stopped"}
 {"v":1,"t":"gauge","d":1,"name":"cache bytes","value":1000,"limit":null}
@@ -57,6 +62,8 @@ refused '{"v":2,"t":"done","d":1}' 'done: v:'
 refused '{"v":1,"t":"word","d":1,"look":1,"of":1,"addr":1440530600,"value":"0x1"}' 'word: addr:'
 refused '{"v":1,"t":"word","d":1,"look":2,"of":1,"still":true}' "'addr' is a required property"
 refused '{"v":1,"t":"word","d":1,"look":1,"of":1,"addr":"0x1","value":"0x1","bytes":"0"}' 'word: bytes:'
+refused '{"v":1,"t":"ends","d":1,"of":1,"n":1}' "'ends' is a required property"
+refused '{"v":1,"t":"open","d":1,"fds":[[1,"pipe:[1]","x"]]}' 'open: fds.0.2:'
 refused '{"v":1,"t":"done","d":9007199254740993}' 'done: d:'
 refused '{"v":1,"t":"ring","d":1,"look":3,"h":0,"peer":1,"dir":"recv","head":1,"tail":1}' 'ring: look:'
 refused '{"v":1,"t":"ring","d":1,"look":1,"h":0,"peer":1,"dir":"recv","head":1,"tail":1,"oldest":{"time_ms":1,"kind":"call","when":2}}' 'oldest.when: not in the schema'

@@ -23,7 +23,7 @@ check_json() { # FILE
 		map([.[0], length])' "$1")" "[[\"peek\",$((n + 1))]]" "captured"
 	equal "$(jq '[.stacks[] | select(any(.frames[]; .function // "" | startswith("sleep_in"))) | .count] |
 		unique | .[]' "$1")" "$((n / 3))" "counts of the stacks"
-	equal "$(jq '[.stacks[].count] | add' "$1")" "$(jq '[.processes[0].threads[] | select(.stack)] |
+	equal "$(jq '[.stacks[].count] | add' "$1")" "$(jq '[.processes[].threads[] | select(.stack)] |
 		length' "$1")" "sum of the counts"
 }
 

@@ -88,6 +88,26 @@ TEST(a_mutex_has_a_name_and_an_owner)
 	end_look();
 }
 
+TEST(of_readers_of_a_rwlock_it_is_known_how_many_there_are)
+{
+	look("readers", true);
+	const struct state_lock *lock = expect("reload", STATE_LOCK_WRITE, "config_lock", NULL);
+
+	T_EQ(lock->readers, 2);
+	T_HAS(thread("reload")->wait_text,
+	      "(config_lock) held by 2 readers; who they are is not recorded");
+	end_look();
+}
+
+TEST(the_writer_of_a_rwlock_is_known_to_who_waits_to_read)
+{
+	look("writer", true);
+	T_EQ(expect("reader-1", STATE_LOCK_READ, "config_lock", "reload")->readers, 0);
+	T_EQ(expect("reader-2", STATE_LOCK_READ, "config_lock", "reload")->readers, 0);
+	T_HAS(thread("reader-2")->wait_text, "(config_lock) held by tid ");
+	end_look();
+}
+
 TEST(without_names_a_mutex_is_known_by_its_bytes_and_not_for_sure)
 {
 	look("two", false);

@@ -1,7 +1,7 @@
 #include "lib/proc/proc_ends.h"
 
-#include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -47,46 +47,71 @@ static void end_other(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-TEST(the_writer_of_a_pipe_is_a_child)
+static struct proc_ends ends;
+static struct proc_end who[4];
+
+static size_t ask(const char *kind, uint64_t inode, enum proc_ends_mode mode)
 {
-	struct proc_end end;
+	char link[64];
+
+	snprintf(link, sizeof(link), "%s:[%ju]", kind, (uintmax_t)inode);
+	memset(who, 0, sizeof(who));
+	T_EQ(proc_ends_scan(&ends, 10000000), 0);
+	return proc_ends_who(&ends, link, mode, who, 4);
+}
+
+TEST(the_writers_and_the_readers_of_a_pipe_are_told_apart)
+{
 	int fd[2];
 
 	T_EQ(pipe(fd), 0);
 	const pid_t other = start_other();
 
 	close(fd[1]);
-	T_EQ(proc_ends_pipe(getpid(), inode_of(fd[0]), true, &end), 0);
-	T_EQ(end.pid, other);
-	T_STR(end.name, "other");
-	T_OK(!end.self);
-	T_EQ(end.others, 0);
-	/* and seen from there, its reader is its parent */
-	T_EQ(proc_ends_pipe(other, inode_of(fd[0]), false, &end), 0);
-	T_EQ(end.pid, getpid());
-	T_OK(end.self);
+	T_EQ(ask("pipe", inode_of(fd[0]), PROC_ENDS_WRITERS), 1);
+	T_EQ(who[0].pid, other);
+	T_EQ(who[0].fd, fd[1]);
+	T_STR(who[0].name, "other");
+	T_EQ(ask("pipe", inode_of(fd[0]), PROC_ENDS_READERS), 2);
+	T_EQ(ask("pipe", inode_of(fd[0]), PROC_ENDS_ANY), 2);
 	end_other(other);
+	T_EQ(ask("pipe", inode_of(fd[0]), PROC_ENDS_WRITERS), 0);
 	close(fd[0]);
 }
 
-TEST(a_process_may_wait_for_what_only_it_could_write)
+/* No relative: its parent has ended, and it is in a session of its own. */
+TEST(a_process_that_is_no_relative_is_found_too)
 {
-	struct proc_end end;
-	int fd[2];
+	int fd[2], said[2];
+	pid_t other;
 
 	T_EQ(pipe(fd), 0);
-	T_EQ(proc_ends_pipe(getpid(), inode_of(fd[0]), true, &end), 0);
-	T_OK(end.self);
-	T_EQ(end.pid, 0);
+	T_EQ(pipe(said), 0);
+	const pid_t between = fork();
+
+	if (!between) {
+		const pid_t pid = fork();
+
+		if (!pid) {
+			setsid();
+			if (write(said[1], &(pid_t){ getpid() }, sizeof(pid_t)) != sizeof(pid_t))
+				_exit(1);
+			for (;;)
+				pause();
+		}
+		_exit(0);
+	}
+	waitpid(between, NULL, 0);
+	T_EQ(read(said[0], &other, sizeof(other)), sizeof(other));
 	close(fd[1]);
-	T_EQ(proc_ends_pipe(getpid(), inode_of(fd[0]), true, &end), 0);
-	T_OK(!end.self);
+	T_EQ(ask("pipe", inode_of(fd[0]), PROC_ENDS_WRITERS), 1);
+	T_EQ(who[0].pid, other);
+	kill(other, SIGKILL);
 	close(fd[0]);
 }
 
 TEST(a_socket_is_found_by_its_inode)
 {
-	struct proc_end end;
 	int fd[2];
 
 	T_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
@@ -94,16 +119,35 @@ TEST(a_socket_is_found_by_its_inode)
 	const pid_t other = start_other();
 
 	close(fd[1]);
-	T_EQ(proc_ends_socket(getpid(), inode, &end), 0);
-	T_EQ(end.pid, other);
-	T_OK(!end.self);
+	T_EQ(ask("socket", inode, PROC_ENDS_ANY), 1);
+	T_EQ(who[0].pid, other);
 	end_other(other);
 	close(fd[0]);
 }
 
-TEST(nobody_can_be_asked_about_who_is_not_there)
+TEST(a_scan_that_has_no_time_does_not_say_that_it_saw_all)
 {
-	struct proc_end end;
+	T_EQ(proc_ends_scan(&ends, 0), 0);
+	T_OK(ends.is_cut);
+	T_OK(!proc_ends_is_all(&ends, getpid()));
+	proc_ends_fini(&ends);
+	T_EQ(ends.n, 0);
+}
 
-	T_EQ(proc_ends_pipe(INT32_MAX, 1, true, &end), -ESRCH);
+/* As a user that may not look at us: our session has a process that it knows nothing about. */
+TEST(what_may_not_be_looked_at_counts_if_it_is_of_the_same_session)
+{
+	int status;
+
+	if (getuid() != 0)
+		t_skip("needs root, to become somebody else");
+	const pid_t pid = fork();
+
+	if (!pid) {
+		if (setgid(65534) || setuid(65534) || proc_ends_scan(&ends, 10000000))
+			_exit(2);
+		_exit(!ends.refused || proc_ends_is_all(&ends, getppid()));
+	}
+	T_EQ(waitpid(pid, &status, 0), pid);
+	T_EQ(status, 0);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/state/ends.h"
 #include "tests/state_build.h"
 #include "tests/t.h"
 
@@ -69,6 +70,16 @@ static struct state *full_state(void)
 					.holder = holder, .holders = 1 };
 	for (unsigned i = 0; i < 2; i++)
 		t->lock->around[i] = (struct state_memory){ (const uint8_t *)TEXT("mem"), 1, 3 };
+	struct state_party *party = arena_take(&st->arena, sizeof(*party));
+	*party = (struct state_party){ 12, 3, TEXT("make") };
+	t->end = arena_take(&st->arena, sizeof(*t->end));
+	*t->end = (struct state_end){ .fd = 7, .kind = TEXT("socket"), .is = TEXT("socket:[1]"),
+				      .where = TEXT("tcp"), .other = TEXT("socket:[2]"),
+				      .party = party, .parties = 1 };
+	t->ends = t->ends_all = 1;
+	t->child = party;
+	t->children = 1;
+	T_EQ(ends_open(st, process, 5, "pipe:[4]", true, false), 0);
 	struct state_input *input = state_add_input(st);
 	input->path = TEXT("x");
 	input->type = TEXT("hub");
@@ -129,6 +140,10 @@ TEST(a_copy_says_the_same_and_is_smaller)
 	T_STR(p->thread[0].lock->name, "index_lock");
 	T_STR(p->thread[0].lock->holder[0].name, "flush");
 	T_EQ(p->thread[0].lock->around[1].bytes[2], 'm');
+	T_STR(p->thread[0].end->where, "tcp");
+	T_STR(p->thread[0].end->party->name, "make");
+	T_STR(p->thread[0].child->name, "make");
+	T_STR(p->open[0].is, "pipe:[4]");
 	T_STR(copy.stack[p->thread[0].stack].frame[1].function, "hub_poll");
 	T_STR(copy.input[0].note, "cut off");
 	T_STR(copy.unseen[0], "export: no feed");
