@@ -6,6 +6,12 @@
  * time has to pass, for nothing in it can move. One that was put together from different moments
  * is only suspected: two busy threads that take two locks one after the other may look so.
  * Circles with calls in them are call-cycle's.
+ *
+ * Pipes, sockets and children: nobody who could end any of these waits can go on (waits_ends.h). It
+ * is a fact when none of them has run for a while, for then all of them waited at one moment. But
+ * processes that have nothing to do may stand so, too: event loops that wait for each other to
+ * speak. So it takes one who is blocked in the middle of its work: in a write, for a lock; or all
+ * of them in reads and waits of which each has only this one reason to end.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -17,6 +23,15 @@ enum {
 	TOLD = 4, /* waits that the sentence has; the evidence has all */
 	SHORT_US = SECOND_US / 10,
 	ITSELF_US = 2 * SECOND_US,
+	STILL_US = 2 * SECOND_US, /* for which nobody in a knot has run */
+};
+
+/* A circle through open files or children, and what it depends on. */
+struct knot {
+	bool *in;          /* by index of a node */
+	size_t n;
+	uint64_t still_us; /* since when none of them has run; 0: not known */
+	bool all_known;    /* nobody else may end one of these waits */
 };
 
 static const struct waits_node *next_of(const struct waits *w, const struct waits_node *node)
@@ -59,7 +74,7 @@ static const char *lock_name(struct candidates *out, const struct waits_node *no
 {
 	char buf[WAITS_TEXT];
 
-	if (node->lock->name)
+	if (node->lock && node->lock->name)
 		return node->lock->name;
 	return text(out, "%s", waits_what(node, buf));
 }
@@ -99,9 +114,55 @@ static const char *sites_of(struct candidates *out, const struct candidate *c)
 	return words;
 }
 
+static bool has_wait(const struct waits *w, const struct waits_node *first, enum state_wait_kind kind)
+{
+	const struct waits_node *at = first;
+
+	do {
+		if (!at->lock && at->thread->wait == kind)
+			return true;
+		at = next_of(w, at);
+	} while (at != first);
+	return false;
+}
+
+static bool is_through_ends(const struct waits *w, int circle)
+{
+	return waits_has(w, circle, WAITS_END) || waits_has(w, circle, WAITS_CHILD);
+}
+
+static const char *advice_of_ends(const struct waits *w, const struct waits_node *first, unsigned n)
+{
+	const bool writes = has_wait(w, first, STATE_WAIT_WRITE);
+
+	if (has_wait(w, first, STATE_WAIT_CHILD) && writes)
+		return "a child cannot end before what it writes is read: read until its end of file, "
+		       "then wait for it";
+	if (has_wait(w, first, STATE_WAIT_CHILD))
+		return "a child waits for its input: close the writing end (in every process that has "
+		       "it) before waiting for the child";
+	if (writes && n == 1)
+		return "it fills what only it could read: read from it meanwhile, or in another thread";
+	if (writes && has_wait(w, first, STATE_WAIT_POLL))
+		return "who waits in its event loop does not read what the other has filled: is that "
+		       "end in its set, and was all of it taken when it last became readable?";
+	if (writes)
+		return "each writes before it reads: one of them has to read while it writes (poll, or "
+		       "another thread), or send no more than the other has room for";
+	return "each waits for the other to speak first: is what was said still in a buffer (fflush), "
+	       "or does one wait for an end of file that the other does not send (shutdown, close)?";
+}
+
 static void add_advice(struct candidates *out, struct candidate *c, const struct waits *w,
 		       const struct waits_node *first, unsigned n)
 {
+	if (is_through_ends(w, first->circle)) {
+		candidate_next(c, advice_of_ends(w, first, n));
+		if (first->process->source == STATE_LIVE)
+			candidate_next(c, text(out, "sigdump dump -p %" PRId32 "   (every stack in full)",
+					       first->process->pid));
+		return;
+	}
 	const char *sites = sites_of(out, c);
 	const char *at = *sites ? text(out, ": %s", sites) : "";
 
@@ -124,62 +185,165 @@ static void add_advice(struct candidates *out, struct candidate *c, const struct
 				       first->process->pid));
 }
 
+static const char *proof_text(const struct candidate *c, const struct knot *knot)
+{
+	if (c->proof == PROOF_AT_ONCE)
+		return knot ? "none of them has run since, and nobody else has these files open"
+			    : "all of them asleep there at one common moment";
+	if (knot && !knot->all_known)
+		return "others may have these files open, too: not every process could be asked";
+	return "not seen at one common moment: look again";
+}
+
 static void describe(struct candidates *out, const struct scene *scene, struct candidate *c,
-		     const struct waits_node *first, unsigned n)
+		     const struct waits_node *first, unsigned n, const struct knot *knot)
 {
 	const struct state_process *home = home_of(&scene->waits, first);
 	const char *whose = home ? text(out, " of %s", who_process(out, scene, home))
 				 : " of different processes";
 	/* how long it takes to look tells nothing */
 	const char *since = scene_age(c->now_us, c->since_us) < SHORT_US ? "" : " for at least {held}";
+	const unsigned told = n < TOLD ? n : TOLD;
 	const char *short_whose = home ? text(out, " of %s", home->name ? home->name : "a process")
 				       : whose;
 
 	c->sentence = n == 1 ? text(out, "a thread%s waits for itself%s: %s", whose, since,
-				    edges_text(out, c, TOLD, n))
+				    edges_text(out, c, told, n))
 			     : text(out,
 				    "%u threads%s wait for each other%s: %s",
-				    n, whose, since, edges_text(out, c, TOLD, n));
+				    n, whose, since, edges_text(out, c, told, n));
 	c->also = n == 1 ? text(out, "a thread%s waits for itself", short_whose)
 			 : text(out, "%u threads%s wait for each other", n, short_whose);
 	c->brief = n == 1 ? "a thread waits for itself"
 			  : text(out, "%u threads wait for each other", n);
 	c->evidence = text(out, "%s; %s; {unchanged}", edges_text(out, c, FINDING_EDGES, n),
-			   c->proof == PROOF_AT_ONCE
-				   ? "all of them asleep there at one common moment"
-				   : "not seen at one common moment: look again");
+			   proof_text(c, knot));
 	fact_number(c, "threads", n);
 	fact_text(c, "waits_for", names_of_locks(out, &scene->waits, first));
 }
 
-/* ---- the rule ------------------------------------------------------------------------------- */
+/* ---- knots ---------------------------------------------------------------------------------- */
 
-static void report(struct candidates *out, const struct scene *scene, int circle)
+/* Blocked in the middle of its work, and not waiting for work. */
+static bool is_at_work(const struct waits_node *node)
+{
+	return node->lock || node->thread->wait == STATE_WAIT_WRITE;
+}
+
+/* See above: not just processes that have nothing to do. */
+static bool is_no_idleness(const struct waits *w, const struct waits_node *first)
+{
+	const struct waits_node *at = first;
+	bool all_wait_for_one = true;
+
+	do {
+		if (is_at_work(at))
+			return true;
+		all_wait_for_one &= at->thread->wait != STATE_WAIT_POLL;
+		at = next_of(w, at);
+	} while (at != first);
+	return all_wait_for_one;
+}
+
+/* Returns false without memory. */
+static bool tie(struct candidates *out, const struct waits *w, int circle, struct knot *knot)
+{
+	*knot = (struct knot){ .in = arena_take(&out->arena, w->n * sizeof(*knot->in)),
+			       .all_known = true };
+	if (!knot->in) {
+		out->failed = true;
+		return false;
+	}
+	memset(knot->in, 0, w->n * sizeof(*knot->in));
+	knot->n = waits_knot(w, circle, knot->in);
+	bool is_known = true;
+
+	for (size_t i = 0; i < w->n; i++) {
+		if (!knot->in[i])
+			continue;
+		is_known &= w->node[i].thread->still_us != 0;
+		knot->still_us = scene_later(knot->still_us, w->node[i].thread->still_us);
+		knot->all_known &= !w->node[i].any.n || w->node[i].any.all_known;
+	}
+	knot->still_us = is_known ? knot->still_us : 0;
+	return true;
+}
+
+/* Those who could end one of the waits, and wait themselves. */
+static void add_rest(struct candidates *out, struct candidate *c, const struct scene *scene,
+		     const struct knot *knot, int circle, const struct state_process *home)
 {
 	const struct waits *w = &scene->waits;
-	const struct waits_node *first = &w->node[w->circle[circle]], *at = first;
-	const struct state_process *home = home_of(w, first);
-	struct candidate *c = candidate_of_thread(out, scene, first->process, first->thread,
-						  (uint64_t)first->thread->tid);
-	const unsigned n = length(w, first);
-	/* names of processes only where there are several */
-	const struct state_process none = { 0 };
+
+	for (size_t i = 0; i < w->n; i++)
+		if (knot->in[i] && w->node[i].circle != circle) {
+			c->fingerprint = mix(c->fingerprint, (uint32_t)w->node[i].thread->tid);
+			candidate_edge(out, c, scene, &w->node[i], home);
+		}
+}
+
+/* Nobody in it has run for a while, so there was a moment in which all of them waited. */
+static void prove_knot(struct candidate *c, const struct knot *knot)
+{
+	const bool is_settled = knot->still_us && scene_age(c->now_us, knot->still_us) >= STILL_US;
+
+	c->since_us = knot->still_us ? knot->still_us : c->now_us;
+	c->is_exact = true;
+	c->proof = knot->all_known && is_settled ? PROOF_AT_ONCE : PROOF_NONE;
+	c->asks_again = knot->all_known;
+}
+
+/* ---- the rule ------------------------------------------------------------------------------- */
+
+static void add_circle(struct candidates *out, struct candidate *c, const struct scene *scene,
+		       const struct waits_node *first, const struct state_process *home)
+{
+	const struct waits_node *at = first;
 
 	do {
 		c->since_us = scene_later(c->since_us, at->from_us);
 		c->fingerprint = mix(c->fingerprint, (uint32_t)at->thread->tid);
-		c->fingerprint = mix(c->fingerprint, at->lock->addr);
-		candidate_edge(out, c, scene, at, home ? home : &none);
-		at = next_of(w, at);
+		c->fingerprint = mix(c->fingerprint, at->lock ? at->lock->addr : (uint32_t)at->thread->sys);
+		candidate_edge(out, c, scene, at, home);
+		at = next_of(&scene->waits, at);
 	} while (at != first);
+}
+
+static void prove_circle(struct candidate *c, const struct waits *w, int circle, unsigned n)
+{
 	/* who had the lock a moment ago and waits for it again looks the same: its owner may have
 	 * been read for another thread, before */
 	const bool is_settled = n > 1 || scene_age(c->now_us, c->since_us) >= ITSELF_US;
 
 	c->proof = waits_is_proven(w, circle) && is_settled ? PROOF_AT_ONCE : PROOF_NONE;
 	c->asks_again = true;
+}
+
+static void report(struct candidates *out, const struct scene *scene, int circle)
+{
+	const struct waits *w = &scene->waits;
+	const struct waits_node *first = &w->node[w->circle[circle]];
+	const bool is_knot = is_through_ends(w, circle);
+	/* names of processes only where there are several */
+	const struct state_process none = { 0 }, *home = home_of(w, first);
+	struct knot knot;
+
+	if (is_knot && (!is_no_idleness(w, first) || !tie(out, w, circle, &knot)))
+		return;
+	struct candidate *c = candidate_of_thread(out, scene, first->process, first->thread,
+						  (uint64_t)first->thread->tid);
+	const unsigned n = length(w, first);
+
+	home = home ? home : &none;
+	add_circle(out, c, scene, first, home);
+	if (is_knot) {
+		add_rest(out, c, scene, &knot, circle, home);
+		prove_knot(c, &knot);
+	} else {
+		prove_circle(c, w, circle, n);
+	}
 	candidate_stuck_threads(out, c, scene, first);
-	describe(out, scene, c, first, n);
+	describe(out, scene, c, first, n, is_knot ? &knot : NULL);
 	add_advice(out, c, w, first, n);
 }
 
@@ -199,17 +363,24 @@ const struct rule rule_deadlock = {
 	.means = "Each of these threads holds what the next one waits for; none can go on.",
 	.summary =
 		"Threads wait for each other in a circle of things that somebody owns: mutexes, "
-		"rwlocks held by a writer, threads that are joined, file locks. They may belong to "
+		"rwlocks held by a writer, threads that are joined, file locks, the other ends of pipes "
+		"and sockets, children that are waited for. They may belong to "
 		"several processes. A thread that locks a plain mutex twice waits for itself.",
 	.detection =
 		"The kernel tells in which futex a thread sleeps, the memory there tells the "
 		"lock's owner, and /proc/locks that of a file. From waiter to owner the path leads "
 		"back to where it began. Confirmed at once when all of its threads were asleep at "
-		"one common moment: each did not run between two looks at its lock.",
+		"one common moment: each did not run between two looks at its lock. For pipes, sockets "
+		"and children every process that has the other end is asked, and none of their "
+		"threads can go on or has run for 2 s; where some process may not be asked, or only "
+		"a feed tells, it stays a suspicion. Event loops that just wait for each other to "
+		"speak are no deadlock.",
 	.causes =
 		"Two places that take the same locks in different order; a callback that is called "
 		"with a lock held and asks for it again; a join while holding a lock that the "
-		"joined thread needs before it ends.",
+		"joined thread needs before it ends. A program that waits for its child and does not "
+		"read what the child writes; two that write to each other more than a pipe has room "
+		"for, or of which each waits for the other to speak first.",
 	.fix =
 		"Take locks in one order everywhere; do not call out, join or wait while holding "
 		"one. pthread_mutexattr_settype(PTHREAD_MUTEX_ERRORCHECK) makes the second "

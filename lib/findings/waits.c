@@ -77,8 +77,6 @@ static int index_of(const struct waits *w, const struct waits_node *node)
 	return (int)(node - w->node);
 }
 
-/* ---- locks and joins ----------------------------------------------------------------------- */
-
 static bool same_machine(const struct state_process *a, const struct state_process *b)
 {
 	return !a->boot || !b->boot || strcmp(a->boot, b->boot) == 0;
@@ -103,6 +101,15 @@ static const struct waits_node *first_of_pid(const struct waits *w, const struct
 			return &w->node[lo];
 	return NULL;
 }
+
+int waits_first_of(const struct waits *w, const struct waits_node *from, int32_t pid)
+{
+	const struct waits_node *first = first_of_pid(w, from, pid);
+
+	return first ? index_of(w, first) : -1;
+}
+
+/* ---- locks and joins ----------------------------------------------------------------------- */
 
 static bool is_asleep(const struct state_thread *t)
 {
@@ -278,6 +285,8 @@ int waits_build(struct waits *w, struct scene *scene)
 	for EACH_HUB(scene, hub)
 		if (waits_of_hub(w, scene, hub))
 			return -ENOMEM;
+	if (waits_of_ends(w, scene))
+		return -ENOMEM;
 	return find_circles(w, scene);
 }
 

@@ -6,6 +6,10 @@
  * thread of a hub's host in a call waits for its own handler that the called peer needs first,
  * or for the peer. So from every thread one path leads on, and it ends, or runs into a circle.
  *
+ * Pipes, sockets and children may let it go on by any thread of any process that has the other
+ * end, and an event loop by any of its files. Such a thread has a path only if none of all those
+ * can go on either (waits_ends.c): then whichever of them the path takes, it runs into a circle.
+ *
  * Waits for nobody in particular (condition variables, semaphores, event loops) end the path:
  * anybody may end such a wait.
  */
@@ -21,6 +25,14 @@ enum waits_kind {
 	WAITS_FILE,    /* a thread of the process that has locked the file */
 	WAITS_CALL,    /* in a call: the host's handler that the called peer needs, or its loop */
 	WAITS_HANDLER, /* a peer's loop, blocked in a call of its own: the host's handler */
+	WAITS_END,     /* a thread of a process that has the other end of what it waits on */
+	WAITS_CHILD,   /* a thread of a child whose end it waits for */
+};
+
+struct waits_any { /* processes, by the index of their first node */
+	const int *first;
+	size_t n;
+	bool all_known; /* false: others may end the wait, too */
 };
 
 struct waits_node {
@@ -36,6 +48,8 @@ struct waits_node {
 	bool is_sure;                 /* false: seen only once, or others may end the wait too */
 	uint64_t from_us, to_us;      /* it has waited there all the time in between; 0, 0 not known */
 	int circle;                   /* number of the circle that it is in; -1 */
+	const struct state_end *end;  /* WAITS_END */
+	struct waits_any any;         /* WAITS_END, WAITS_CHILD: not one thread, but any of these */
 };
 
 struct waits {
@@ -66,6 +80,13 @@ bool waits_is_proven(const struct waits *w, int circle);
 
 /* waits_has - the circle has a wait of that kind. Safety: MT-safe. */
 bool waits_has(const struct waits *w, int circle, enum waits_kind kind);
+
+/*
+ * waits_knot - all that a circle depends on: its own nodes and, where any of several may end a wait,
+ * those and whom they wait for. Marks them in in[], which has w->n elements and is all false.
+ * Returns how many. Safety: MT-safe.
+ */
+size_t waits_knot(const struct waits *w, int circle, bool *in);
 
 /* ---- words ------------------------------------------------------------------------------ */
 

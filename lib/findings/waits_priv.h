@@ -15,6 +15,16 @@ int waits_build(struct waits *w, struct scene *scene);
  * have theirs already. Returns 0 or -ENOMEM. Safety: one-owner. */
 int waits_of_hub(struct waits *w, struct scene *scene, const struct scene_hub *hub);
 
+/*
+ * waits_of_ends - the paths that lead through open files and children; threads that wait for a lock
+ * have theirs already. Returns 0 or -ENOMEM. Safety: one-owner.
+ */
+int waits_of_ends(struct waits *w, struct scene *scene);
+
+/* waits_first_of - the first node of the process of that number, as another one sees it; -1. Nodes of
+ * a process stand together. Safety: one-owner. */
+int waits_first_of(const struct waits *w, const struct waits_node *from, int32_t pid);
+
 /* waits_node_of - the node of a thread by number; NULL. Safety: one-owner. */
 struct waits_node *waits_node_of(struct waits *w, const struct state_process *p, int32_t tid);
 

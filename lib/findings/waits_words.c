@@ -31,6 +31,30 @@ static void put_call(const struct waits_node *node, char buf[WAITS_TEXT])
 		snprintf(buf, WAITS_TEXT, "its call %" PRIu32 " to the host", node->call->id);
 }
 
+/* "room in pipe:[1234] (fd 1)", "data from socket:[77] (fd 5)", "any of 3 fds" */
+static void put_end(const struct waits_node *node, char buf[WAITS_TEXT])
+{
+	const struct state_thread *t = node->thread;
+	const struct state_end *e = node->end;
+	const char *what = e->where ? e->where : e->is ? e->is : "a file";
+
+	if (t->ends > 1)
+		snprintf(buf, WAITS_TEXT, "any of %zu fds, as %" PRId32 " (%.300s)", t->ends, e->fd, what);
+	else
+		snprintf(buf, WAITS_TEXT, "%s %.300s (fd %" PRId32 ")",
+			 e->writes && !e->reads ? "room in" : "data from", what, e->fd);
+}
+
+static void put_child(const struct waits_node *node, char buf[WAITS_TEXT])
+{
+	const struct state_thread *t = node->thread;
+
+	if (t->children > 1)
+		snprintf(buf, WAITS_TEXT, "the end of one of %zu children", t->children);
+	else
+		snprintf(buf, WAITS_TEXT, "the end of its child %" PRId32, t->child[0].pid);
+}
+
 char *waits_what(const struct waits_node *node, char buf[WAITS_TEXT])
 {
 	const struct state_lock *lock = node->lock ? node->lock : node->thread->lock;
@@ -38,6 +62,10 @@ char *waits_what(const struct waits_node *node, char buf[WAITS_TEXT])
 
 	if (node->call)
 		put_call(node, buf);
+	else if (node->kind == WAITS_END && node->end)
+		put_end(node, buf);
+	else if (node->kind == WAITS_CHILD)
+		put_child(node, buf);
 	else if (lock)
 		snprintf(buf, WAITS_TEXT, "%s", lock_text(lock, text));
 	else
@@ -74,6 +102,12 @@ char *waits_whom(const struct waits *w, const struct waits_node *node,
 		break;
 	case WAITS_HANDLER:
 		snprintf(buf, WAITS_TEXT, "served by %.300s", who);
+		break;
+	case WAITS_END:
+		snprintf(buf, WAITS_TEXT, "whose other end has %.400s", who);
+		break;
+	case WAITS_CHILD:
+		snprintf(buf, WAITS_TEXT, "which is %.400s", who);
 		break;
 	default: /* the end of a thread: that is whom */
 		break;

@@ -31,8 +31,23 @@ end
 exec 8>"$TMPDIR/lock"
 flock 8
 flock "$TMPDIR/lock" true 8>&- & children=$!
-says "a lock that was left" $children "held by pid [0-9]+, which has ended and left it to who has that file open"
+says "a lock that was left" $children "held by pid [0-9]+, which has ended and left it to who has that file open: pid [0-9]+ \\(sigdump_summary\\)"
 exec 8>&-
+end
+
+# a pipe that nobody reads, though somebody could
+yes | (sleep 100; true) &
+until [ -n "$(pgrep -P $$ -x yes)" ] && [ -n "$(pgrep -x sleep -P $!)" ]; do sleep 0.02; done
+reader=$! sleeper=$(pgrep -P $! -x sleep) children="$! $(pgrep -P $! -x sleep) $(pgrep -P $$ -x yes)"
+says "a pipe" "${children##* }" 'blocked in write to pipe:\[[0-9]+\] \(other end: [a-z_]+, pid '$reader' and 1 more\) \(fd 1\) \(S1\)'
+"$SIGDUMP" dump -q -A -p "${children##* }" >"$TMPDIR/text"
+grep -q "^ *sleep, pid $sleeper: idle in clock_nanosleep" "$TMPDIR/text" || fail "a pipe: $(cat "$TMPDIR/text")"
+end
+
+# fifos that everybody opens to write first
+mkfifo "$TMPDIR/fifo"
+bash -c 'exec echo x >"$1"' - "$TMPDIR/fifo" & children=$!
+says "a fifo" $children "blocked in open $TMPDIR/fifo to write, until somebody opens it to read \(S1\)"
 end
 
 # a server that does not answer, and a queue that stays empty
@@ -45,6 +60,34 @@ for i in range(4):
     threading.Thread(target=q.get, daemon=True).start()
 socket.create_connection(server.getsockname()).recv(1)' & children=$!
 	says "a server" $children 'blocked in recv from tcp 127\.0\.0\.1:[0-9]+ \(fd [0-9]+\) \(S1\), 0 running, 4 idle'
+	end
+fi
+
+# two that wait for each other: a child that writes more than its parent reads before it waits
+if command -v python3 >/dev/null; then
+	python3 -c '
+import subprocess
+subprocess.Popen(["head", "-c", "200000", "/dev/zero"], stdout=subprocess.PIPE).wait()' & children=$!
+	until [ -n "$(pgrep -P $children -x head)" ]; do sleep 0.02; done
+	children="$children $(pgrep -P $children -x head)"
+	"$SIGDUMP" dump -q -A -p ${children%% *} | tr -s ' \n' ' ' >"$TMPDIR/text"
+	grep -q "DEADLOCK 2 threads wait for each other since .* waits for the end of its child ${children##* } .* waits for room in pipe:.* read until its end of file, then wait" "$TMPDIR/text" ||
+		fail "a child: $(cat "$TMPDIR/text")"
+	end
+
+	# a database that somebody else has locked: nobody waits for a lock, each naps and tries again
+	python3 -c '
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("create table t (x)")
+db.execute("begin immediate")
+time.sleep(100)' "$TMPDIR/db" & holder=$!
+	until [ -e "$TMPDIR/db-journal" ] || grep -q ": POSIX .* $holder " /proc/locks; do sleep 0.02; done
+	sleep 0.2
+	python3 -c '
+import sqlite3, sys
+sqlite3.connect(sys.argv[1], timeout=100, isolation_level=None).execute("begin immediate")' "$TMPDIR/db" & children="$! $holder"
+	says "a database" ${children%% *} "in clock_nanosleep [0-9.]+ (m|u)?s; meanwhile pid $holder \(python3\) holds a lock on $TMPDIR/db, which it has open and has not locked \(S1\)"
 	end
 fi
 
