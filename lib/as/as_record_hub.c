@@ -427,6 +427,8 @@ static void write_class(struct as_record *r, const struct as_record_hub_view *v,
 		as_json_end(j);
 	}
 	as_json_end(j);
+	if (c->owners_left_out)
+		as_json_u64(j, "owners_left_out", c->owners_left_out);
 	as_json_end_record(j);
 }
 

@@ -670,25 +670,35 @@ bool as_slot_is_sane(const struct as_hub *hub, uint64_t word)
 	return HUB_SLOT_PEER(word) >= 1 && HUB_SLOT_PEER(word) <= hub->header.peers_max;
 }
 
+/* Where its owner is noted, or is to be: half of the table stays free. */
+static uint16_t *owner_of(struct as_class *k, uint64_t word)
+{
+	/* all of the word but the generation: state, direction, peer, incarnation */
+	const uint32_t hands = (uint32_t)word & ((1U << 24) - 1);
+
+	for (uint32_t i = hands * 0x9e3779b1U >> 16;; i++) {
+		uint16_t *const at = &k->owner_at[i % (2 * AS_RING_OWNERS)];
+		const struct as_owner *o = &k->owner[*at ? *at - 1 : 0];
+
+		if (!*at || (o->peer == HUB_SLOT_PEER(word) && o->state == HUB_SLOT_STATE(word) &&
+			     o->incarnation == HUB_SLOT_INCARNATION(word) &&
+			     o->direction == HUB_SLOT_DIRECTION(word)))
+			return at;
+	}
+}
+
 static void count_owner(struct as_class *k, const struct hub_slot *slot, uint64_t word)
 {
 	const uint32_t ms = word32(&slot->time_ms);
-	unsigned i;
+	uint16_t *const at = owner_of(k, word);
 
-	for (i = 0; i < k->owners; i++) {
-		const struct as_owner *o = &k->owner[i];
-
-		if (o->peer == HUB_SLOT_PEER(word) && o->incarnation == HUB_SLOT_INCARNATION(word) &&
-		    o->direction == HUB_SLOT_DIRECTION(word) && o->state == HUB_SLOT_STATE(word))
-			break;
-	}
-	if (i == AS_RING_OWNERS) {
+	if (!*at && k->owners == AS_RING_OWNERS) {
 		k->owners_left_out++;
 		return;
 	}
-	struct as_owner *o = &k->owner[i];
-	if (i == k->owners) {
-		k->owners++;
+	struct as_owner *o = &k->owner[*at ? *at - 1U : k->owners];
+	if (!*at) {
+		*at = (uint16_t)++k->owners;
 		*o = (struct as_owner){
 			.peer = (uint16_t)HUB_SLOT_PEER(word),
 			.incarnation = (uint16_t)HUB_SLOT_INCARNATION(word),

@@ -20,7 +20,7 @@
 
 #include "lib/hub/hub_format.h"
 
-enum { AS_RING_TRIES = 4, AS_RING_BATCH = 64, AS_RING_OWNERS = 64, AS_RING_TEXT = 160 };
+enum { AS_RING_TRIES = 4, AS_RING_BATCH = 64, AS_RING_OWNERS = 256, AS_RING_TEXT = 160 };
 
 /* An open hub file. */
 struct as_hub {
@@ -74,6 +74,7 @@ struct as_class {
 	struct as_owner owner[AS_RING_OWNERS];
 	unsigned owners;
 	uint32_t owners_left_out; /* slots of owners there was no room for */
+	uint16_t owner_at[2 * AS_RING_OWNERS]; /* a hash table: 1 + place in owner[], 0 none */
 	char damage[AS_RING_TEXT]; /* its own words contradict themselves; "": they do not */
 };
 

@@ -57,7 +57,8 @@
  *   newest (the same, the last one)
  * class   d, look, h, class, bytes, slots, max, free, allocated, in_flight, held, punching, bad,
  *   waiters, claims, failed, no_space, owners (array of {peer, incarnation, dir ("to_peer",
- *   "to_host"), state ("allocated", "in_flight", "held", "punching"), n, oldest_ms})
+ *   "to_host"), state ("allocated", "in_flight", "held", "punching"), n, oldest_ms}), owners_left_out
+ *   (slots in further hands; absent: none)
  * slot    d, look, h, class, slot, state (as in owners), peer, incarnation, dir, generation,
  *   time_ms, bytes, call, method: slots that left "free" more than a second ago; the oldest 256 of a
  *   class, and the oldest in flight to each peer and from it

@@ -604,6 +604,7 @@ static void take_class(struct fill *f, const json_t *rec)
 	class->claims = feed_u64(rec, "claims", 0);
 	class->failed = feed_u64(rec, "failed", 0);
 	class->no_space = feed_u64(rec, "no_space", 0);
+	class->owners_left_out = feed_u32(rec, "owners_left_out", 0);
 	take_owners(f, rec, created_us, class);
 	hub->slots_listed = true;
 }

@@ -796,6 +796,7 @@ static void fill_class(struct filling *f, unsigned i)
 	class->claims = WORD(k.words.claims);
 	class->failed = WORD(k.words.failed);
 	class->no_space = WORD(k.words.no_space);
+	class->owners_left_out = k.owners_left_out;
 	fill_owners(f, &k, class);
 	fill_slots(f, i);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/units.h"
 #include "lib/state/ends.h"
 #include "lib/state/lock.h"
 
@@ -447,6 +448,17 @@ static void join_host(const struct state *st, struct state_hub *hub)
 		hub->host_alive = p->alive;
 }
 
+static void note_left_out(struct state *st, const struct state_hub *hub)
+{
+	char size[UNITS_TEXT];
+
+	for (size_t i = 0; i < hub->classes; i++)
+		if (hub->klass[i].owners_left_out)
+			state_note_unseen(st, "%s: %u slots of %s are in more hands than can be told apart",
+					  hub->path ? hub->path : "hub", hub->klass[i].owners_left_out,
+					  units_class(size, hub->klass[i].bytes));
+}
+
 int state_join(struct state *st)
 {
 	int r = join_hubs(st);
@@ -458,6 +470,7 @@ int state_join(struct state *st)
 		return r;
 	for (size_t i = 0; i < st->hubs; i++) {
 		join_host(st, &st->hub[i]);
+		note_left_out(st, &st->hub[i]);
 		for (size_t k = 0; k < st->hub[i].peers; k++)
 			join_peer(st, &st->hub[i].peer[k]);
 	}

@@ -120,6 +120,7 @@ struct state_class {
 	uint64_t claims, failed, no_space;
 	struct state_owner *owner;
 	size_t owners;
+	uint32_t owners_left_out; /* slots in more hands than are told apart */
 };
 
 struct state_slot {

@@ -13,7 +13,7 @@ _Static_assert(sizeof(struct state_input) == 48, "new field: does it point?");
 _Static_assert(sizeof(struct state_ring) == 264, "new field: does it point?");
 _Static_assert(sizeof(struct state_peer) == 760, "new field: does it point?");
 _Static_assert(sizeof(struct state_owner) == 24, "new field: does it point?");
-_Static_assert(sizeof(struct state_class) == 120, "new field: does it point?");
+_Static_assert(sizeof(struct state_class) == 128, "new field: does it point?");
 _Static_assert(sizeof(struct state_slot) == 48, "new field: does it point?");
 _Static_assert(sizeof(struct state_method) == 416, "new field: does it point?");
 _Static_assert(sizeof(struct state_call) == 56, "new field: does it point?");

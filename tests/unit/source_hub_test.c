@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/as/as_ring.h"
 #include "lib/proc/proc_ident.h"
 #include "tests/feed_build.h"
 #include "tests/hub_build.h"
@@ -822,6 +823,25 @@ TEST(a_peer_that_holds_hundreds_of_slots_does_not_hide_what_another_lost)
 	T_OK(!lists_slot(hub, LATER));
 	T_OK(!lists_slot(hub, HELD));
 	T_EQ(hub->slots, HUB_LOOK_SLOTS + 2);
+	done();
+}
+
+TEST(slots_in_more_hands_than_are_told_apart_are_said_not_to_be_seen)
+{
+	enum { ALL = 300 };
+
+	hub_build_open(&b, 3);
+	atomic_store(&hub_build_class(&b, 0)->slots, ALL);
+	for (unsigned i = 0; i < ALL; i++) /* each start of the peer has left one */
+		atomic_store(&hub_build_slot(&b, 0, i)->word,
+			     HUB_SLOT_WORD(HUB_SLOT_HELD, HUB_TO_PEER, 2, i + 1, 1));
+	const struct state_hub *hub = look();
+
+	T_EQ(hub->klass[0].owners, AS_RING_OWNERS);
+	for (unsigned i = 0; i < AS_RING_OWNERS; i++)
+		T_EQ(hub->klass[0].owner[i].n, 1);
+	T_EQ(hub->klass[0].owners_left_out, ALL - AS_RING_OWNERS);
+	T_EQ(st.unseens > 0 && strstr(st.unseen[0], "44 slots of 1K are in more hands"), 1);
 	done();
 }
 
