@@ -1,17 +1,15 @@
 #include "sigdump/outside.h"
 
 #include <errno.h>
-#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 
 #include "lib/as/as_peek.h"
 #include "lib/as/as_sys.h"
+#include "lib/proc/proc_stop.h"
 
-enum { TIDS = 65536, OUT = 65536, STACK = 65536, STOP_NS = 200000000 };
+enum { TIDS = 65536, OUT = 65536, STACK = 65536 };
 
 struct outside {
 	struct as_peek peek;
@@ -62,65 +60,11 @@ static void tell_peeked(struct outside *l)
 
 /* ---- threads that run ------------------------------------------------------------------------ */
 
-/*
- * Waits until the thread has stopped: -1 when it does not in time; 0 in our own stop; else the
- * signal that it was about to get and that has to be handed on.
- */
-static int wait_stopped(pid_t tid)
-{
-	const uint64_t until = as_sys_clock_ns(CLOCK_MONOTONIC) + STOP_NS;
-	const struct timespec pause = { 0, 20000 };
-	int status;
-
-	while (as_sys_clock_ns(CLOCK_MONOTONIC) < until) {
-		const int got = as_sys_wait4(tid, &status, __WALL | WNOHANG);
-		if (got < 0 || (got == tid && !WIFSTOPPED(status)))
-			return -1;
-		if (got == tid)
-			return status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
-		nanosleep(&pause, NULL);
-	}
-	return -1;
-}
-
-/* Registers and the start of the stack, while it is stopped. */
-static bool copy_stopped(struct outside *l, pid_t tid, struct as_regs *regs, uint64_t *addr, size_t *n)
-{
-	struct user_regs_struct user;
-	const struct iovec set = { &user, sizeof(user) };
-
-	if (as_sys_ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, (void *)&set) < 0)
-		return false;
-	as_regs_of_ptrace(regs, &user);
-	*addr = user.rsp & ~UINT64_C(63);
-	const struct iovec to = { l->stack, STACK };
-	const struct iovec from = { (void *)(uintptr_t)*addr, STACK };
-	const ssize_t got = as_sys_process_vm_readv(tid, &to, 1, &from, 1);
-	*n = got > 0 ? (size_t)got : 0;
-	return got > 0;
-}
-
-/* Stops one thread, copies what unwinding needs, lets it go on. NULL, or why it did not work. */
-static const char *stop_and_copy(struct outside *l, pid_t tid, struct as_regs *regs, uint64_t *addr,
-				 size_t *n)
-{
-	const long err = as_sys_ptrace(PTRACE_SEIZE, tid, NULL, NULL);
-
-	if (err)
-		return err == -ESRCH ? "it ended" : "running, and ptrace is not allowed";
-	as_sys_ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
-	const int sig = wait_stopped(tid);
-	const bool copied = sig >= 0 && copy_stopped(l, tid, regs, addr, n);
-	as_sys_ptrace(PTRACE_DETACH, tid, NULL, (void *)(intptr_t)(sig > 0 ? sig : 0));
-	return copied ? NULL : "running, and it did not stop in time";
-}
-
 static void look_at_running(struct outside *l, pid_t tid)
 {
 	struct as_thread *t = &l->thread;
+	struct proc_stopped stopped;
 	struct as_regs regs;
-	uint64_t addr;
-	size_t n;
 
 	/* a last look may find it blocked after all; then nobody needs to be stopped */
 	as_peek_thread(&l->peek, tid, t);
@@ -135,9 +79,10 @@ static void look_at_running(struct outside *l, pid_t tid)
 		tell(l, "proc", false, "running; --read-only stops nobody");
 		return;
 	}
-	const char *reason = stop_and_copy(l, tid, &regs, &addr, &n);
+	const char *reason = proc_stop_copy(tid, l->stack, STACK, &stopped);
 	if (!reason) {
-		as_peek_copy(&l->peek, &regs, addr, l->stack, n, t);
+		as_regs_of_ptrace(&regs, &stopped.regs);
+		as_peek_copy(&l->peek, &regs, stopped.addr, l->stack, stopped.n, t);
 		t->nr = -1;
 		t->moved = false;
 	}

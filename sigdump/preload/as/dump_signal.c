@@ -3,6 +3,7 @@
 #include <sys/ucontext.h>
 #include <ucontext.h>
 
+#include "lib/as/as_restart.h"
 #include "lib/as/as_sys.h"
 #include "sigdump/preload/as/dump.h"
 #include "sigdump/preload/as/dump_fatal.h"
@@ -23,42 +24,6 @@ static uint64_t signal_bit(int sig)
 static uint64_t *context_mask(ucontext_t *uc)
 {
 	return (uint64_t *)(void *)&uc->uc_sigmask;
-}
-
-/* Calls that give EINTR although SA_RESTART is set, and that may be begun again. */
-static bool may_begin_again(long nr)
-{
-	switch (nr) {
-	case SYS_poll:
-	case SYS_ppoll:
-	case SYS_select:
-	case SYS_pselect6:
-	case SYS_epoll_wait:
-	case SYS_epoll_pwait:
-	case SYS_epoll_pwait2:
-	case SYS_pause:
-	case SYS_rt_sigsuspend:
-	case SYS_rt_sigtimedwait:
-	case SYS_nanosleep:
-	case SYS_clock_nanosleep:
-	case SYS_msgrcv:
-	case SYS_msgsnd:
-	case SYS_semop:
-	case SYS_semtimedop:
-	case SYS_io_getevents:
-	case SYS_futex:
-	/* with SO_RCVTIMEO or SO_SNDTIMEO: nothing was transferred, else they say how much */
-	case SYS_accept:
-	case SYS_accept4:
-	case SYS_recvfrom:
-	case SYS_recvmsg:
-	case SYS_recvmmsg:
-	case SYS_sendto:
-	case SYS_sendmsg:
-		return true;
-	default:
-		return false;
-	}
 }
 
 /* Copies the code that ends at `pc`; bytes copied, aligned to the end of `code`. */
@@ -126,7 +91,7 @@ bool dump_signal_restart(void *context)
 	if (regs[REG_RAX] != -EINTR || another_signal_waits(uc))
 		return false;
 	const long nr = number_before((uint64_t)regs[REG_RIP]);
-	if (!may_begin_again(nr))
+	if (!as_restart_may(nr))
 		return false;
 	/* the kernel has stored what is left to sleep where the program asked for it */
 	if (nr == SYS_nanosleep && regs[REG_RSI])
