@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lib/as/as_sys.h"
+#include "sigdump/preload/as/dump_context.h"
 #include "sigdump/preload/as/dump_signal.h"
 #include "sigdump/preload/as/dumper.h"
 #include "sigdump/preload/pl_priv.h"
@@ -73,6 +74,39 @@ static bool is_ours(const struct sigaction *act)
 	return (act->sa_flags & SA_SIGINFO) && act->sa_sigaction == dump_signal_handler;
 }
 
+static bool is_through_ours(const struct sigaction *act)
+{
+	return (act->sa_flags & SA_SIGINFO) && act->sa_sigaction == dump_context_handler;
+}
+
+int pl_action_set(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	struct sigaction through;
+	const bool sees_context = act && sig > 0 && sig < 65 && !dump_thread.in_vfork &&
+				  (act->sa_flags & SA_SIGINFO) && act->sa_handler != SIG_DFL &&
+				  act->sa_handler != SIG_IGN && !is_through_ours(act);
+	const dump_context_handler_fn before = sig > 0 && sig < 65 ? dump_context_get(sig) : NULL;
+
+	if (sees_context) {
+		dump_context_set(sig, act->sa_sigaction);
+		through = *act;
+		through.sa_sigaction = dump_context_handler;
+		act = &through;
+	}
+	const int err = pl_real.sigaction(sig, act, old);
+	if (err && sees_context)
+		dump_context_set(sig, before);
+	if (!err && old && is_through_ours(old))
+		old->sa_sigaction = before;
+	return err;
+}
+
+/* What signal() gives back: the program's own handler where ours stood in its place. */
+static sighandler_t shown(sighandler_t old, dump_context_handler_fn before)
+{
+	return (void *)old == (void *)dump_context_handler ? (sighandler_t)(uintptr_t)before : old;
+}
+
 static int set_dump_signal(const struct sigaction *act, struct sigaction *old)
 {
 	const struct sigaction mine = ours();
@@ -123,7 +157,7 @@ static int change(int sig, const struct sigaction *act, struct sigaction *old)
 	if (dump_live && !dump_thread.in_vfork && !dump && pl_fatal_has(sig))
 		return pl_fatal_change(sig, act, old);
 	if (!dump_live || dump_thread.in_vfork || (!dump && sig != dump_state.poke))
-		return pl_real.sigaction(sig, act, old);
+		return pl_action_set(sig, act, old);
 	if (!act || !dump_state_adopt())
 		err = pl_real.sigaction(sig, act, old);
 	else if (dump)
@@ -171,16 +205,24 @@ static sighandler_t set_handler(int sig, sighandler_t handler, int flags)
 	return change(sig, &act, &old) < 0 ? SIG_ERR : old.sa_handler;
 }
 
+/* All other signals: the C library's own way, which does not pass here again. */
+static sighandler_t set_plain(int sig, sighandler_t handler, sighandler_t (*set)(int, sighandler_t))
+{
+	const dump_context_handler_fn before = sig > 0 && sig < 65 ? dump_context_get(sig) : NULL;
+
+	return pl_fatal_after(sig, handler, shown(set(sig, handler), before));
+}
+
 static sighandler_t set_bsd(int sig, sighandler_t handler)
 {
 	return is_special(sig) ? set_handler(sig, handler, interrupts ? 0 : SA_RESTART) :
-				 pl_fatal_after(sig, handler, pl_real.signal(sig, handler));
+				 set_plain(sig, handler, pl_real.signal);
 }
 
 static sighandler_t set_sysv(int sig, sighandler_t handler)
 {
 	return is_special(sig) ? set_handler(sig, handler, SA_RESETHAND | SA_NODEFER) :
-				 pl_fatal_after(sig, handler, pl_real.sysv_signal(sig, handler));
+				 set_plain(sig, handler, pl_real.sysv_signal);
 }
 
 sighandler_t bsd_signal(int sig, sighandler_t handler);
@@ -218,7 +260,7 @@ PL_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
 	sigset_t one, was;
 
 	if (!is_special(sig))
-		return pl_fatal_after(sig, handler, pl_real.sigset(sig, handler));
+		return set_plain(sig, handler, pl_real.sigset);
 	sigemptyset(&one);
 	sigaddset(&one, sig);
 	if (handler == SIG_HOLD) {

@@ -64,7 +64,7 @@ void pl_fatal_remove_all(void)
 int pl_fatal_change(int sig, const struct sigaction *act, struct sigaction *old)
 {
 	const bool is_default = act && act->sa_handler == SIG_DFL;
-	const int err = pl_real.sigaction(sig, act, old);
+	const int err = pl_action_set(sig, act, old);
 
 	if (err)
 		return err;

@@ -13,7 +13,7 @@
  *
  * What cannot be seen from here: a mask restored by siglongjmp() or setcontext() from before
  * the dumper began lets the signal through to that thread; the handler passes it on and blocks
- * it again. uc_sigmask in a handler of the program shows the kernel's bit, not the view.
+ * it again. (uc_sigmask in a handler of the program shows the view: dump_context.h.)
  */
 
 static uint64_t dump_bit(void)
@@ -235,12 +235,42 @@ PL_EXPORT int gsignal(int sig)
 	return raise(sig);
 }
 
+/* A thread of this process is to get the dump signal, which it has blocked: the dumper takes only
+ * what is sent to the process. */
+static bool is_for_dumper(int sig)
+{
+	return sig && dump_live && sig == dump_state.signal && pl_keeps() && dump_state_is_ours();
+}
+
 PL_EXPORT int pthread_kill(pthread_t thread, int sig)
 {
-	const bool opened = sig == dump_state.signal && pthread_equal(thread, pthread_self()) &&
-			    pl_mask_open();
+	const bool is_self = pthread_equal(thread, pthread_self());
+
+	if (is_for_dumper(sig) && !is_self) {
+		const int err = pl_real.pthread_kill(thread, 0);
+
+		return err ? err : -as_sys_kill(dump_state.pid, sig);
+	}
+	const bool opened = sig == dump_state.signal && is_self && pl_mask_open();
 	const int err = pl_real.pthread_kill(thread, sig);
 
 	pl_mask_close(opened);
 	return err;
+}
+
+PL_EXPORT int pthread_sigqueue(pthread_t thread, int sig, const union sigval value)
+{
+	if (is_for_dumper(sig))
+		return pthread_kill(thread, sig);
+	return pl_real.pthread_sigqueue(thread, sig, value);
+}
+
+PL_EXPORT int tgkill(pid_t pid, pid_t tid, int sig)
+{
+	if (!is_for_dumper(sig) || pid != dump_state.pid)
+		return pl_real.tgkill(pid, tid, sig);
+	if (tid == as_sys_gettid())
+		return raise(sig);
+	const int err = pl_real.tgkill(pid, tid, 0);
+	return err ? err : kill(pid, sig);
 }

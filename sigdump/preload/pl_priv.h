@@ -47,6 +47,8 @@
 	X(pthread_sigmask, int, (int, const sigset_t *, sigset_t *))                            \
 	X(raise, int, (int))                                                                    \
 	X(pthread_kill, int, (pthread_t, int))                                                  \
+	X(pthread_sigqueue, int, (pthread_t, int, const union sigval))                          \
+	X(tgkill, int, (pid_t, pid_t, int))                                                     \
 	X(sigpending, int, (sigset_t *))                                                        \
 	X(sigwait, int, (const sigset_t *, int *))                                              \
 	X(sigwaitinfo, int, (const sigset_t *, siginfo_t *))                                    \
@@ -111,6 +113,13 @@ static inline bool pl_keeps(void)
 	/* acquire L2: there is a dumper that takes it */
 	return dump_live && atomic_load_explicit(&dump_live->keeps, memory_order_acquire);
 }
+
+/*
+ * pl_action_set - sigaction() for a signal that is not ours: the program's handler is called
+ * through dump_context_handler(), and it sees its own in `old`.
+ * Safety: AS-safe, MT-safe.
+ */
+int pl_action_set(int sig, const struct sigaction *act, struct sigaction *old);
 
 /* The calling thread's kernel mask lets the dump signal through, or not. Keeps errno.
  * Safety: AS-safe. */

@@ -50,5 +50,25 @@ start owner view
 await_ready
 finish
 equal "$rest $status" " 0" "view"
+# and in the contexts of its handlers: the same as without us
+"$FIXTURE/owner" context </dev/null >"$TMPDIR/bare" || fail "context, bare: $?"
+ok test "$(grep -c . "$TMPDIR/bare")" = 1
+start owner context
+await_ready
+usr1 1
+finish
+equal "$rest $status" " 0" "context"
+rm "$TMPDIR/bare"
+
+# sent to one of its own threads it is a question like any other, not one that waits for ever
+start owner direct
+await_ready
+for n in 1 2 3; do
+	echo >&"$to"
+	await_dumps "$pid" $n
+	equal "$(grep -h '^SigPnd:' /proc/"$pid"/task/*/status | sort -u | tr -d '\n')" $'SigPnd:\t0000000000000000' "direct, $n"
+done
+finish
+equal "$rest $status" " 0" "direct"
 valid_feeds
 cleanup
