@@ -253,7 +253,8 @@ static inline int sigdump_gauge_remove(int gauge)
  * dump says that it did not return, and shows its stack. Nothing else is asked until it returns.
  *
  * That thread is one of the program: with it a process that started none is no longer single
- * threaded, and leaving main by pthread_exit does not end it.
+ * threaded. It does not keep a process whose first thread has left by pthread_exit: a quarter of a
+ * second after the last of the others it ends as well, and with it the process.
  *
  * say, arg  kept until sigdump_diag_remove().
  * Returns its number, >= 0; -EINVAL; -ENOSPC when SIGDUMP_DIAGS are registered; -EAGAIN when the

@@ -65,6 +65,8 @@
 	  (int, struct epoll_event *, int, const struct timespec *, const sigset_t *))          \
 	X(pthread_create, int,                                                                  \
 	  (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))                     \
+	X(pthread_exit, void, (void *))                                                         \
+	X(thrd_exit, void, (int))                                                               \
 	X(pthread_attr_getsigmask_np, int, (const pthread_attr_t *, sigset_t *))                \
 	X(thrd_create, int, (thrd_t *, thrd_start_t, void *))                                   \
 	X(_Fork, pid_t, (void))                                                                 \

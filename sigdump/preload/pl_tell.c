@@ -1,7 +1,9 @@
 #include <errno.h>
 
 #include "lib/as/as_fmt.h"
+#include "lib/as/as_proc.h"
 #include "lib/as/as_sys.h"
+#include "sigdump/preload/as/dump_told.h"
 #include "sigdump/preload/as/dumper.h"
 #include "sigdump/preload/pl_priv.h"
 
@@ -101,26 +103,91 @@ static void run_diag(uint32_t i)
 	as_sys_futex(&dump_live->diag_runs, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
+/* Is no thread of the program left? Its first one stays in the list when it has ended. */
+static bool is_alone(void)
+{
+	enum { A_FEW = 8 };
+	pid_t tids[A_FEW];
+	size_t n = 0;
+	struct as_proc_stat stat;
+	/* acquire L3: the dumper, which ends with the process */
+	const pid_t dumper = atomic_load_explicit(&dump_live->tid, memory_order_acquire);
+	const int proc_fd = as_proc_open(0);
+	bool alone = proc_fd >= 0 && as_proc_tids(proc_fd, tids, A_FEW, &n) == 0;
+
+	for (size_t i = 0; i < n && alone; i++)
+		if (tids[i] != as_sys_gettid() && tids[i] != dumper)
+			alone = as_proc_stat(proc_fd, tids[i], &stat) != 0 || stat.state == 'Z' ||
+				stat.state == 'X';
+	if (proc_fd >= 0)
+		as_sys_close(proc_fd);
+	return alone;
+}
+
+/*
+ * Until the dumper has one: true. False when the program has ended in the way of pthread_exit():
+ * the process ends with its last thread, and this one, being one that the C library counts, would
+ * keep it. Nobody tells when the others end, so from the first one's end on it looks four times a
+ * second.
+ */
+static bool wait_for_question(void)
+{
+	const struct timespec nap = { 0, 250000000 };
+
+	for (;;) {
+		/* relaxed: as where it is rung */
+		const uint32_t rung = atomic_load_explicit(&dump_live->diag_bell, memory_order_relaxed);
+		/* relaxed: only this thread writes it */
+		const uint32_t done = atomic_load_explicit(&dump_live->diag_done, memory_order_relaxed);
+		/* relaxed: set before the bell is rung */
+		const bool left = atomic_load_explicit(&dump_live->main_left, memory_order_relaxed);
+
+		/* acquire L13: which one is asked for */
+		if (atomic_load_explicit(&dump_live->diag_asked, memory_order_acquire) != done)
+			return true;
+		if (left && is_alone())
+			return false;
+		as_sys_futex(&dump_live->diag_bell, FUTEX_WAIT_PRIVATE, rung, left ? &nap : NULL, NULL,
+			     0);
+	}
+}
+
 static void *diag_main(void *unused)
 {
 	pthread_setname_np(pthread_self(), "sigdump-diag");
 	/* relaxed: for the dump's record of this thread */
 	atomic_store_explicit(&dump_live->diag_tid, as_sys_gettid(), memory_order_relaxed);
-	for (;;) {
-		/* relaxed: only this thread writes it */
-		const uint32_t done =
-			atomic_load_explicit(&dump_live->diag_done, memory_order_relaxed);
-		/* acquire L13: which one is asked for */
-		if (atomic_load_explicit(&dump_live->diag_asked, memory_order_acquire) == done) {
-			as_sys_futex(&dump_live->diag_asked, FUTEX_WAIT_PRIVATE, done, NULL, NULL, 0);
-			continue;
-		}
+	while (wait_for_question()) {
 		run_diag(dump_live->diag_which);
 		/* release L14: the text is whole */
-		atomic_store_explicit(&dump_live->diag_done, done + 1, memory_order_release);
+		atomic_fetch_add_explicit(&dump_live->diag_done, 1, memory_order_release);
 		as_sys_futex(&dump_live->diag_done, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 	}
-	return unused;
+	return unused; /* with it the C library ends the process: the others have gone */
+}
+
+/* The first thread leaves in a way that does not end the process. */
+static void leave(void)
+{
+	if (!dump_live || !dump_state_is_ours() || as_sys_gettid() != dump_state.pid)
+		return;
+	/* relaxed: the system call behind it orders it */
+	atomic_store_explicit(&dump_live->main_left, 1, memory_order_relaxed);
+	dump_told_ring();
+}
+
+PL_EXPORT __attribute__((noreturn)) void pthread_exit(void *value)
+{
+	leave();
+	pl_real.pthread_exit(value);
+	__builtin_unreachable();
+}
+
+PL_EXPORT __attribute__((noreturn)) void thrd_exit(int value)
+{
+	leave();
+	pl_real.thrd_exit(value);
+	__builtin_unreachable();
 }
 
 static int start_diag_thread(void)

@@ -30,4 +30,12 @@ for cxx in c++ clang++; do
 	$cxx -std=c++17 -no-pie -fno-pie -O2 -I. -pthread -x c++ -o "$TMPDIR/$cxx/told" tests/fixture/told.c || fail "$cxx -no-pie"
 	check "$TMPDIR/$cxx/told"
 done
+
+# main has left: callbacks still answer, and the process ends with its last thread, not with ours
+start told leave
+await_ready
+usr1 1
+equal "$(select_records 'select(.t=="diag") | .text' "$(feed_of "$pid")")" '"4 jobs"' "callback behind main's end"
+finish
+equal "$rest $status" " 0" "main has left"
 cleanup

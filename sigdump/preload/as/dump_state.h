@@ -129,7 +129,9 @@ struct dump_live {
 	_Atomic uint32_t called;      /* sigdump_dump() calls so far */
 	_Atomic uint32_t called_done; /* L16: futex: answered */
 	_Atomic int32_t diag_tid;     /* the thread that runs callbacks; -1: being started */
-	_Atomic uint32_t diag_asked;  /* L13: futex: questions to it so far */
+	_Atomic uint32_t diag_asked;  /* L13: questions to it so far */
+	_Atomic uint32_t diag_bell;   /* futex: rung when there is something for it to see */
+	_Atomic uint32_t main_left;   /* the first thread has ended before the process */
 	_Atomic uint32_t diag_done;   /* L14: futex: answered */
 	_Atomic uint32_t diag_runs;   /* L15: futex: callback + 1 that may be running */
 	uint32_t diag_which;          /* the callback that is asked for */

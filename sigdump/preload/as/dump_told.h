@@ -14,4 +14,10 @@
  */
 void dump_told_write(struct as_record *r, uint64_t until_ns);
 
+/*
+ * dump_told_ring - the callbacks' thread has something to look at.
+ * Safety: AS-safe, MT-safe.
+ */
+void dump_told_ring(void);
+
 #endif
