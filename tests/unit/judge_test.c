@@ -314,14 +314,15 @@ static void locked(struct state *st, struct state_peer *peer, double age, int wh
 
 	for (int i = 0; i < 3; i++)
 		build_thread(st, p, tid + i, "worker");
-	build_sleep(st, p, tid, STATE_LOCK_MUTEX, 0x1000, "a", tid + 1, age);
-	build_sleep(st, p, tid + 1, STATE_LOCK_MUTEX, 0x2000, "b", what ? 99 : tid, age);
-	build_sleep(st, p, tid + 2, STATE_LOCK_MUTEX, 0x2000, "b", what ? 99 : tid, age);
+	/* those of one lock do not stand side by side */
+	build_sleep(st, p, tid, STATE_LOCK_MUTEX, 0x2000, "b", what ? 99 : tid + 1, age);
+	build_sleep(st, p, tid + 1, STATE_LOCK_MUTEX, 0x1000, "a", tid, age);
+	build_sleep(st, p, tid + 2, STATE_LOCK_MUTEX, 0x2000, "b", what ? 99 : tid + 1, age);
 	if (what == 1)
-		for (int i = 1; i < 3; i++)
+		for (int i = 0; i < 3; i += 2)
 			state_find_thread(p, tid + i)->lock->owner_alive = STATE_NO;
 	if (what == 2)
-		for (int i = 1; i < 3; i++) {
+		for (int i = 0; i < 3; i += 2) {
 			struct state_lock *lock = state_find_thread(p, tid + i)->lock;
 
 			lock->owner_tid = 0;
