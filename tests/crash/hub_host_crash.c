@@ -31,7 +31,7 @@ static struct shmhub_config config_at(const char *path)
 	c.peers_max = 2;
 	c.class_count = 2;
 	c.classes[0] = (struct shmhub_class){ 1024, 2, 16 };
-	c.classes[1] = (struct shmhub_class){ 65536, 1, 4 };
+	c.classes[1] = (struct shmhub_class){ 65536, 1, 8 };
 	return c;
 }
 
@@ -65,7 +65,8 @@ static void be_host(const char *path)
 	struct shmhub_buf buf[2]; /* the class has one slot: it must grow */
 
 	for (int i = 0; i < 2; i++)
-		shmhub_reserve(hub, 1, 20000, 1000, &buf[i]);
+		if (shmhub_reserve(hub, 1, 20000, 10000, &buf[i]))
+			_exit(3);
 	for (int i = 0; i < 2; i++)
 		shmhub_buf_release(&buf[i]);
 	for (int i = 0; i < 3; i++)
