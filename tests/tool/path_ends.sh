@@ -10,17 +10,17 @@
 names() { jq -r '[.findings[] | select(.state == "confirmed" and .severity != "info") | .name] | unique | join(",")'; }
 suspects() { jq -r '[.findings[] | select(.state != "cleared" and .severity != "info") | .name] | unique | join(",")'; }
 
+# In a session of its own: for a user who may not look at everything, what is in the session of who
+# started the tests may have their files, too.
 begin() { # MODE [HOW]: $left, $right; HOW: "plain" is without the library
 	mode=$1
-	if [ "${2:-}" = plain ]; then
-		mkfifo "$TMPDIR/in.$$" "$TMPDIR/out.$$"
-		"$FIXTURE/ends" "$mode" "$TMPDIR" <"$TMPDIR/in.$$" >"$TMPDIR/out.$$" 2>&1 &
-		pid=$!
-		exec {to}>"$TMPDIR/in.$$" {from}<"$TMPDIR/out.$$"
-		rm "$TMPDIR/in.$$" "$TMPDIR/out.$$"
-	else
-		start ends "$mode" "$TMPDIR"
-	fi
+	local run=("$SIGDUMP" run --)
+	[ "${2:-}" != plain ] || run=()
+	mkfifo "$TMPDIR/in.$$" "$TMPDIR/out.$$"
+	setsid "${run[@]}" "$FIXTURE/ends" "$mode" "$TMPDIR" <"$TMPDIR/in.$$" >"$TMPDIR/out.$$" 2>&1 &
+	pid=$!
+	exec {to}>"$TMPDIR/in.$$" {from}<"$TMPDIR/out.$$"
+	rm "$TMPDIR/in.$$" "$TMPDIR/out.$$"
 	until read_line; [[ $line = left* ]]; do :; done
 	left=${line#left }
 	read_line

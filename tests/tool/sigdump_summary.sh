@@ -31,7 +31,7 @@ end
 exec 8>"$TMPDIR/lock"
 flock 8
 flock "$TMPDIR/lock" true 8>&- & children=$!
-says "a lock that was left" $children "held by pid [0-9]+, which has ended and left it to who has that file open: pid [0-9]+ \\(sigdump_summary\\)"
+says "a lock that was left" $children "held by pid [0-9]+, which has ended and left it to who has that file open: pid [0-9]+ \\([a-z_]+\\)"
 exec 8>&-
 end
 
@@ -63,9 +63,10 @@ socket.create_connection(server.getsockname()).recv(1)' & children=$!
 	end
 fi
 
-# two that wait for each other: a child that writes more than its parent reads before it waits
+# two that wait for each other: a child that writes more than its parent reads before it waits; in
+# a session of their own, where nobody is who may not be looked at
 if command -v python3 >/dev/null; then
-	python3 -c '
+	setsid python3 -c '
 import subprocess
 subprocess.Popen(["head", "-c", "200000", "/dev/zero"], stdout=subprocess.PIPE).wait()' & children=$!
 	until [ -n "$(pgrep -P $children -x head)" ]; do sleep 0.02; done
