@@ -140,26 +140,39 @@ static bool read_pollfds(struct as_ends *e, struct as_mem *m, uint64_t addr, uin
 	return true;
 }
 
-/* The three sets of select(), a word of each at a time; absent ones are empty. */
-static bool read_fd_sets(struct as_ends *e, struct as_mem *m, const uint64_t addr[3], uint32_t count)
+enum { WORDS = 16 }; /* of a set of select(): as many as most have */
+
+static void add_selected(struct as_ends *e, uint64_t word[3][WORDS], uint32_t first, uint32_t n)
 {
 	static const uint32_t events[3] = { POLLIN, POLLOUT, POLLPRI };
-	const uint32_t limit = count < SELECT_LIMIT ? count : SELECT_LIMIT;
 
-	for (uint32_t fd = 0; fd < limit; fd += 64) {
-		uint64_t word[3] = { 0 };
+	for (uint32_t bit = 0; bit < n; bit++) {
+		uint32_t wanted = 0;
 
 		for (unsigned i = 0; i < 3; i++)
-			if (addr[i] && as_mem_read(m, addr[i] + fd / 8, &word[i], 8) != 8)
-				return false;
-		for (uint32_t bit = 0; bit < 64 && fd + bit < limit; bit++) {
-			uint32_t wanted = 0;
+			wanted |= word[i][bit / 64] >> bit % 64 & 1 ? events[i] : 0;
+		if (wanted)
+			add(e, (int)(first + bit), wanted, 0);
+	}
+}
 
-			for (unsigned i = 0; i < 3; i++)
-				wanted |= word[i] >> bit & 1 ? events[i] : 0;
-			if (wanted)
-				add(e, (int)(fd + bit), wanted, 0);
-		}
+/* The three sets of select(), piece by piece; absent ones are empty. */
+static bool read_fd_sets(struct as_ends *e, struct as_mem *m, const uint64_t addr[3],
+			 uint32_t count)
+{
+	const uint32_t limit = count < SELECT_LIMIT ? count : SELECT_LIMIT;
+	uint32_t n;
+
+	for (uint32_t fd = 0; fd < limit; fd += n) {
+		uint64_t word[3][WORDS] = { { 0 } };
+
+		n = limit - fd < WORDS * 64 ? limit - fd : WORDS * 64;
+		const ssize_t want = (ssize_t)((n + 63) / 64 * 8);
+
+		for (unsigned i = 0; i < 3; i++)
+			if (addr[i] && as_mem_read(m, addr[i] + fd / 8, word[i], (size_t)want) != want)
+				return false;
+		add_selected(e, word, fd, n);
 	}
 	e->more = limit < count;
 	return true;

@@ -75,18 +75,23 @@ static void scan_process(struct proc_ends *e, pid_t pid)
 		return;
 	}
 	const int own = pid == getpid() ? dirfd(d) : -1;
+	bool is_refused = false;
 
 	for (const struct dirent *f; !e->is_cut && (f = readdir(d));) {
 		const ssize_t n = isdigit((unsigned char)f->d_name[0])
 					  ? readlinkat(dirfd(d), f->d_name, link, sizeof(link) - 1)
 					  : -1;
 
+		/* its list may be read, but not where it leads */
+		is_refused |= n < 0 && isdigit((unsigned char)f->d_name[0]) && errno == EACCES;
 		if (n <= 0 || atoi(f->d_name) == own)
 			continue;
 		link[n] = '\0';
 		e->is_cut = !add(e, pid, atoi(f->d_name), link);
 	}
 	closedir(d);
+	if (is_refused)
+		refuse(e, pid);
 }
 
 static int compare(const void *a, const void *b)

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/proc/proc_ends.h"
@@ -173,16 +174,31 @@ static const struct state_party *copy_parties(struct state *st, const struct pro
 	return party;
 }
 
+/* We ourselves may have inherited it, and are gone in a moment. */
+static size_t leave_out_self(struct proc_end *who, size_t n)
+{
+	const size_t listed = n < PARTIES + 1 ? n : PARTIES + 1;
+	const pid_t self = getpid();
+
+	for (size_t i = 0; i < listed; i++) {
+		if (who[i].pid != self)
+			continue;
+		memmove(&who[i], &who[i + 1], (listed - i - 1) * sizeof(*who));
+		return n - 1;
+	}
+	return n;
+}
+
 static int find_parties(struct filling *f, const char *other, enum proc_ends_mode mode)
 {
-	struct proc_end who[PARTIES];
+	struct proc_end who[PARTIES + 1];
 	struct known *k = &f->known;
 
 	if (k->other && k->mode == mode && strcmp(k->other, other) == 0)
 		return 0;
 	const struct proc_ends *all = all_ends(f->look);
 
-	k->n = proc_ends_who(all, other, mode, who, PARTIES);
+	k->n = leave_out_self(who, proc_ends_who(all, other, mode, who, PARTIES + 1));
 	k->is_all = k->n && k->n <= PARTIES && proc_ends_is_all(all, f->p->pid);
 	k->party = copy_parties(f->st, who, k->n < PARTIES ? k->n : PARTIES);
 	k->other = k->n && !k->party ? NULL : other;

@@ -1,4 +1,5 @@
 /* The screens behind the first one, whole. */
+#include "lib/state/ends.h"
 #include "tests/top_build.h"
 
 TEST(the_screens_of_a_hung_hub_are_whole_at_80x24)
@@ -96,5 +97,45 @@ TEST(a_process_without_a_hub_has_a_row_and_threads)
 	T_HAS(t->text, "> - redis-server 4711 run        - -");
 	T_HAS(top_test_screen(t, "5"), "THREADS redis-server 4711   1 in 0 stacks");
 	T_HAS(top_test_screen(t, "3"), "no hub: a process alone has no slots");
+	top_test_end(t);
+}
+
+/* What an event loop watches, and who has the other end of a pipe. */
+TEST(threads_that_wait_on_files_are_told_with_who_has_the_other_ends)
+{
+	static const char *const loop[] = { "epoll_wait", "serve", NULL };
+	static const char *const reads[] = { "read", "take", NULL };
+	static const struct ends_given watched[] = { { 5, 1, "pipe:[7]", 0, false },
+						     { 6, 1, "anon_inode:[timerfd]", 0, false } };
+	struct top_test *t = top_test_make(24, 120);
+	struct state *st = build_state(0);
+	struct state_process *p = state_add_process(st), *q = state_add_process(st);
+
+	p->pid = 812;
+	p->name = "make";
+	p->alive = q->alive = STATE_YES;
+	q->pid = 813;
+	q->name = "cc1";
+	struct state_thread *a = state_add_thread(st, p), *b = state_add_thread(st, p);
+
+	a = &p->thread[0];
+	a->tid = 812;
+	a->state = b->state = 'S';
+	a->wait = STATE_WAIT_POLL;
+	a->wait_text = "epoll_wait on fd 3, no timeout";
+	a->stack = build_stack(st, loop);
+	b->tid = 814;
+	b->wait = STATE_WAIT_READ;
+	b->wait_text = "read from pipe:[7] (fd 5)";
+	b->sys = 0;
+	b->stack = build_stack(st, reads);
+	T_EQ(ends_take(st, a, watched, 2, 40, 3), 0);
+	T_EQ(ends_take(st, b, watched, 1, 1, -1), 0);
+	T_EQ(ends_open(st, q, 1, "pipe:[7]", false, true), 0);
+	T_EQ(state_join(st), 0);
+	top_test_look(t, st);
+	T_HAS(top_test_screen(t, "5"), "read from pipe:[7] (other end: cc1, pid .. cc1 813");
+	T_HAS(top_test_screen(t, "j"),
+	      "watches 40 fds: 5 pipe:[7] (other end: cc1, pid 813), 6 timerfd and 38 more");
 	top_test_end(t);
 }
