@@ -4,21 +4,72 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "lib/as/as_proc.h"
 #include "lib/as/as_sys.h"
 
-static ssize_t copy_from(struct as_mem *m, uint64_t addr, void *to, size_t n)
+static ssize_t copy_by_call(struct as_mem *m, uint64_t addr, void *to, size_t n)
 {
 	const struct iovec here = { to, n };
 	const struct iovec there = { (void *)(uintptr_t)addr, n };
 
 	m->reads++;
-	if (m->mem_fd >= 0) {
-		const ssize_t r = as_sys_pread(m->mem_fd, to, n, addr);
-
-		/* /proc/PID/mem says EIO for "nothing there", and 0 when the process has ended */
-		return r == -EIO ? -EFAULT : r == 0 ? -ESRCH : r;
-	}
 	return as_sys_process_vm_readv(m->pid, &here, 1, &there, 1);
+}
+
+static ssize_t copy_by_file(struct as_mem *m, uint64_t addr, void *to, size_t n)
+{
+	m->reads++;
+	const ssize_t r = as_sys_pread(m->mem_fd, to, n, addr);
+
+	/* /proc/PID/mem says EIO for "nothing there", and 0 when the process has ended */
+	return r == -EIO ? -EFAULT : r == 0 ? -ESRCH : r;
+}
+
+static ssize_t copy_from(struct as_mem *m, uint64_t addr, void *to, size_t n)
+{
+	return m->is_refused ? copy_by_file(m, addr, to, n) : copy_by_call(m, addr, to, n);
+}
+
+/* A page that is not there, will it be when it is asked for? The file fails where the call waits. */
+static bool would_come(struct as_mem *m, uint64_t page)
+{
+	char byte;
+
+	return m->mem_fd < 0 || copy_by_file(m, page, &byte, 1) != -EFAULT;
+}
+
+/*
+ * How many of the n bytes can be copied without waiting for anybody. Pages that are there, or
+ * swapped out, can. The others nobody has touched; or userfaultfd has to fill them in, and
+ * process_vm_readv would wait for that, which may be what hangs. (/proc/PID/mem never waits, but
+ * reads what is protected, guard pages too, so it does not serve for all.)
+ */
+static size_t at_once(struct as_mem *m, uint64_t addr, size_t n)
+{
+	enum { PAGES = 16 };
+	uint64_t entry[PAGES];
+	const uint64_t first = addr / AS_MEM_PAGE, last = (addr + n - 1) / AS_MEM_PAGE;
+	const uint64_t pages = last - first + 1 < PAGES ? last - first + 1 : PAGES;
+
+	if (m->map_fd < 0)
+		return n;
+	const ssize_t got = as_sys_pread(m->map_fd, entry, pages * sizeof(entry[0]),
+					 first * sizeof(entry[0]));
+	if (got <= 0)
+		return n; /* told by the copy itself */
+	uint64_t i = 0;
+	while (i < (uint64_t)got / sizeof(entry[0]) &&
+	       (entry[i] >> 62 || would_come(m, (first + i) * AS_MEM_PAGE)))
+		i++;
+	const uint64_t bytes = i ? (first + i) * AS_MEM_PAGE - addr : 0;
+	return bytes < n ? bytes : n;
+}
+
+/* What the program writes to: a stack, a word. */
+static ssize_t copy_data(struct as_mem *m, uint64_t addr, void *to, size_t n)
+{
+	n = at_once(m, addr, n);
+	return n ? copy_from(m, addr, to, n) : -EFAULT;
 }
 
 int as_mem_init(struct as_mem *m, pid_t pid, int proc_fd, void *window, size_t window_room,
@@ -28,6 +79,7 @@ int as_mem_init(struct as_mem *m, pid_t pid, int proc_fd, void *window, size_t w
 
 	*m = (struct as_mem){ .pid = pid,
 			      .mem_fd = -1,
+			      .map_fd = -1,
 			      .window = window,
 			      .window_room = window_room,
 			      .pages = pages,
@@ -35,23 +87,28 @@ int as_mem_init(struct as_mem *m, pid_t pid, int proc_fd, void *window, size_t w
 			      .page_count = page_count };
 	as_mem_forget(m);
 	/* nothing is mapped at 0: EFAULT means that all else was allowed */
-	const ssize_t r = copy_from(m, 0, &byte, 1);
+	const ssize_t r = copy_by_call(m, 0, &byte, 1);
 
-	if (r != -EPERM && r != -ENOSYS)
-		return r == -ESRCH ? -ESRCH : 0;
-	const int fd = as_sys_openat(proc_fd, "mem", O_RDONLY | O_CLOEXEC, 0);
-
-	if (fd < 0)
-		return fd == -ENOENT ? -ESRCH : fd;
-	m->mem_fd = fd;
-	return 0;
+	if (r == -ESRCH)
+		return -ESRCH;
+	m->is_refused = r == -EPERM || r == -ENOSYS;
+	const int map_fd = as_proc_file(proc_fd, pid, "pagemap");
+	const int fd = as_proc_file(proc_fd, pid, "mem");
+	m->map_fd = map_fd < 0 ? -1 : map_fd;
+	m->mem_fd = fd < 0 ? -1 : fd;
+	if (fd >= 0 || !m->is_refused)
+		return 0;
+	as_mem_fini(m);
+	return fd == -ENOENT ? -ESRCH : fd;
 }
 
 void as_mem_fini(struct as_mem *m)
 {
 	if (m->mem_fd >= 0)
 		as_sys_close(m->mem_fd);
-	m->mem_fd = -1;
+	if (m->map_fd >= 0)
+		as_sys_close(m->map_fd);
+	m->mem_fd = m->map_fd = -1;
 }
 
 void as_mem_forget(struct as_mem *m)
@@ -83,7 +140,7 @@ ssize_t as_mem_read(struct as_mem *m, uint64_t addr, void *to, size_t n)
 	size_t got = 0;
 
 	while (got < n) {
-		const ssize_t r = copy_from(m, addr + got, (char *)to + got, n - got);
+		const ssize_t r = copy_data(m, addr + got, (char *)to + got, n - got);
 
 		if (r < 0 && !got)
 			return r;
@@ -104,7 +161,7 @@ static ssize_t grow_window(struct as_mem *m)
 	n = n < step ? n : step;
 	if (m->copied + n > AS_MEM_STACK_MAX)
 		return -E2BIG;
-	const ssize_t r = copy_from(m, m->window_addr + m->window_len, m->window + m->window_len, n);
+	const ssize_t r = copy_data(m, m->window_addr + m->window_len, m->window + m->window_len, n);
 
 	if (r > 0) {
 		m->window_len += (size_t)r;

@@ -10,6 +10,9 @@
  * Both are the caller's memory. Neither follows changes: as_mem_new_stack() before each stack,
  * as_mem_forget() before each dump.
  *
+ * Nothing waits for a page that somebody else has to fill in (userfaultfd): before a stack or a
+ * word is copied, /proc/PID/pagemap says whether it is there. Pages of files are waited for.
+ *
  * Errors of the reading functions: -EFAULT (nothing is mapped there), -ESRCH (the process is
  * gone), -EPERM or -EACCES (not allowed), -E2BIG (stack budget used up).
  *
@@ -33,7 +36,9 @@ enum {
 
 struct as_mem {
 	pid_t pid; /* the process, or any living thread of it */
-	int mem_fd; /* /proc/PID/mem, where process_vm_readv is refused; else -1 */
+	int mem_fd; /* /proc/PID/mem; -1 where it cannot be opened */
+	int map_fd; /* /proc/PID/pagemap; -1 where it cannot be opened */
+	bool is_refused; /* process_vm_readv is */
 	uint8_t *window;
 	size_t window_room;
 	uint64_t window_addr; /* what window[0] is a copy of */
@@ -50,7 +55,7 @@ struct as_mem {
  * as_mem_init - look at process `pid`.
  *
  * proc_fd    of as_proc_open(), borrowed for the call: where process_vm_readv is refused (an
- *            old container's filter), /proc/PID/mem is opened instead.
+ *            old container's filter), /proc/PID/mem serves instead.
  * window     room for the stack window, at least AS_MEM_WINDOW_MIN bytes.
  * pages      page_count * AS_MEM_PAGE bytes; page_addr page_count words; a power of two.
  * Returns 0, or a negative errno when neither way of reading is allowed.

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -35,12 +34,18 @@ static int wait_stopped(pid_t tid)
 	return -1;
 }
 
+/* Through /proc/PID/mem, which never waits for a page (as_mem.c), least of all in a stop. */
 static ssize_t copy(pid_t tid, uint64_t addr, void *buf, size_t n)
 {
-	const struct iovec to = { buf, n };
-	const struct iovec from = { (void *)(uintptr_t)addr, n };
+	const int proc_fd = as_proc_open(tid);
+	const int fd = proc_fd < 0 ? proc_fd : as_proc_file(proc_fd, tid, "mem");
+	const ssize_t got = fd < 0 ? fd : as_sys_pread(fd, buf, n, addr);
 
-	return as_sys_process_vm_readv(tid, &to, 1, &from, 1);
+	if (fd >= 0)
+		as_sys_close(fd);
+	if (proc_fd >= 0)
+		as_sys_close(proc_fd);
+	return got;
 }
 
 static bool copy_stopped(pid_t tid, void *stack, size_t room, struct proc_stopped *got)

@@ -56,6 +56,27 @@ grep -q last_thread "$TMPDIR/dump" || fail "mainexit from outside: $(cat "$TMPDI
 rm "$TMPDIR/dump"
 finish
 
+# a stack with a page that never comes: nobody waits for it, the thread is told as far as it goes
+if "$FIXTURE/hazards" uffd </dev/null 2>/dev/null; [ $? != 77 ]; then
+	start hazards uffd
+	await_ready
+	usr1 2
+	feed=$(feed_of "$pid")
+	equal "$(select_records 'select(.t=="done" and .d==2) | .threads == .captured' "$feed")" true "uffd"
+	grep -q "deep_block < deep_block" <<<"$(frames_of "$feed")" || fail "uffd: $(frames_of "$feed")"
+	"$SIGDUMP" dump -q --no-symbols -f ndjson -p "$pid" -o "$TMPDIR/records" || fail "uffd: dump"
+	equal "$(select_records 'select(.t=="stack" and .end=="unreadable") | .end' "$TMPDIR/records" | sort -u)" '"unreadable"' "uffd: said so"
+	rm "$TMPDIR/records"
+	finish
+	equal "$status" 0 "uffd"
+	start_program env -u LD_PRELOAD "$FIXTURE/hazards" uffd
+	await_ready
+	timeout -s KILL 20 "$SIGDUMP" dump -q -p "$pid" >"$TMPDIR/dump" || fail "uffd: cannot be looked at from outside"
+	grep -q deep_block "$TMPDIR/dump" || fail "uffd from outside: $(cat "$TMPDIR/dump")"
+	rm "$TMPDIR/dump"
+	finish
+fi
+
 # a daemon that closes everything and takes every number
 start hazards closeall "$TMPDIR/mine"
 await_ready
