@@ -459,6 +459,7 @@ static json_t *end_json(const struct state_end *e)
 	set(o, "other_end", parties_json(e->party, e->parties));
 	set(o, "other_end_more", json_integer(e->parties_more));
 	set(o, "other_end_complete", json_boolean(e->all_known));
+	set(o, "other_end_unseen", text_or_null(e->unseen));
 	return o;
 }
 

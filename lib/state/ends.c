@@ -237,6 +237,8 @@ char *ends_other_text(const struct state_process *p, const struct state_end *e, 
 			 other->name ? other->name : "-", other->pid);
 	else if (self)
 		snprintf(buf, room, " (other end: only this process itself)");
+	else if (e->unseen)
+		snprintf(buf, room, " (other end: not found, %s)", e->unseen);
 	return buf;
 }
 

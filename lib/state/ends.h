@@ -54,7 +54,7 @@ enum { ENDS_TEXT = 1024, ENDS_SHOWN = 8 };
  */
 char *ends_text(const struct state_process *p, const struct state_thread *t, char buf[ENDS_TEXT]);
 
-/* ends_other_text - " (other end: make, pid 12 and 2 more)"; "" when nobody is known.
+/* ends_other_text - " (other end: make, pid 12 and 2 more)", or why nobody is known, or "".
  * Returns buf. Safety: MT-safe. */
 char *ends_other_text(const struct state_process *p, const struct state_end *e, char *buf, size_t room);
 

@@ -214,6 +214,21 @@ static enum proc_ends_mode mode_of(const struct state_end *e)
 	return e->reads ? PROC_ENDS_WRITERS : PROC_ENDS_READERS;
 }
 
+/* Why nobody was found, as far as that is known. */
+static int tell_unseen(struct filling *f, struct state_end *e)
+{
+	const struct proc_ends *all = &f->look->ends;
+
+	if (all->is_cut)
+		e->unseen = "there was no time to look at every process";
+	else if (all->is_hidden)
+		e->unseen = "/proc does not show all processes";
+	else if (all->refused)
+		e->unseen = arena_printf(&f->st->arena, "%zu process%s may not be looked at",
+					 all->refused, all->refused == 1 ? "" : "es");
+	return all->refused && !e->unseen ? -ENOMEM : 0;
+}
+
 static int look_at_end(struct filling *f, struct state_end *e)
 {
 	const struct known *k = &f->known;
@@ -228,7 +243,7 @@ static int look_at_end(struct filling *f, struct state_end *e)
 	e->party = k->party;
 	e->parties = k->n < PARTIES ? k->n : PARTIES;
 	e->parties_more = (uint32_t)(k->n - e->parties);
-	return 0;
+	return e->parties ? 0 : tell_unseen(f, e);
 }
 
 /* ---- children ------------------------------------------------------------------------------ */

@@ -304,6 +304,7 @@ struct state_end {
 	size_t parties;
 	uint32_t parties_more;   /* not listed */
 	bool all_known;          /* nobody else has it */
+	const char *unseen;      /* NULL, or why nobody was found: "3 processes may not be looked at" */
 };
 
 struct state_open { /* a pipe or socket of a process */

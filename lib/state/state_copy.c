@@ -24,7 +24,7 @@ _Static_assert(sizeof(struct state_holder) == 24, "new field: does it point?");
 _Static_assert(sizeof(struct state_memory) == 24, "new field: does it point?");
 _Static_assert(sizeof(struct state_lock) == 192, "new field: does it point?");
 _Static_assert(sizeof(struct state_party) == 16, "new field: does it point?");
-_Static_assert(sizeof(struct state_end) == 64, "new field: does it point?");
+_Static_assert(sizeof(struct state_end) == 72, "new field: does it point?");
 _Static_assert(sizeof(struct state_open) == 24, "new field: does it point?");
 _Static_assert(sizeof(struct state_thread) == 240, "new field: does it point?");
 _Static_assert(sizeof(struct state_process) == 192, "new field: does it point?");
@@ -148,6 +148,7 @@ static void copy_ends(struct copying *c, struct state_thread *t)
 		copy_text(c, &to[i].is);
 		copy_text(c, &to[i].where);
 		copy_text(c, &to[i].other);
+		copy_text(c, &to[i].unseen);
 		to[i].party = copy_parties(c, to[i].party, &to[i].parties);
 	}
 	t->end = to;

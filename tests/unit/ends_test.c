@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "lib/state/ends_look.h"
 #include "lib/state/process_look.h"
@@ -213,4 +214,40 @@ TEST(the_lock_of_an_open_file_description_is_found_with_who_has_the_file_open)
 	T_HAS(t->wait_text, "fcntl lock on ");
 	T_HAS(t->wait_text, " (right)");
 	end_look();
+}
+
+/* As somebody who may look at the reader, but not at who writes: which is root, as we are. */
+TEST(where_nobody_is_found_it_is_said_who_could_not_be_asked)
+{
+	int fd[2], status;
+
+	if (getuid() != 0)
+		t_skip("needs root, to become somebody else");
+	T_EQ(pipe(fd), 0);
+	const pid_t pid = fork();
+
+	if (!pid) {
+		char is[64];
+		struct state *made = build_state(0);
+		struct ends_look *ends = ends_look_create(10000000, 10000000);
+		char link[64];
+
+		close(fd[1]);
+		if (setgid(65534) || setuid(65534))
+			_exit(2);
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd[0]);
+		const ssize_t n = readlink(link, is, sizeof(is) - 1);
+
+		is[n > 0 ? n : 0] = '\0';
+		struct state_thread *t = add_reader(made, add_process(made, 10, "cat"), is, 0);
+
+		if (ends_look_fill(ends, made, &made->process[0]) || t->end->parties || t->end->all_known ||
+		    !t->end->unseen)
+			_exit(3);
+		_exit(!strstr(t->wait_text, "(other end: not found, ") ||
+		      !strstr(t->wait_text, " may not be looked at) (fd 3)"));
+	}
+	T_EQ(waitpid(pid, &status, 0), pid);
+	T_EQ(status, 0);
+	close(fd[1]);
 }

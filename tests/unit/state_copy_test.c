@@ -74,7 +74,7 @@ static struct state *full_state(void)
 	*party = (struct state_party){ 12, 3, TEXT("make") };
 	t->end = arena_take(&st->arena, sizeof(*t->end));
 	*t->end = (struct state_end){ .fd = 7, .kind = TEXT("socket"), .is = TEXT("socket:[1]"),
-				      .where = TEXT("tcp"), .other = TEXT("socket:[2]"),
+				      .where = TEXT("tcp"), .unseen = TEXT("hidden"), .other = TEXT("socket:[2]"),
 				      .party = party, .parties = 1 };
 	t->ends = t->ends_all = 1;
 	t->child = party;
