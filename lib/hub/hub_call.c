@@ -25,6 +25,7 @@ struct start { /* a call to be made */
 	struct hub_pend *pend;
 	uint32_t gen;
 	bool rang;
+	bool waits; /* somebody will be there when the answer comes */
 };
 
 static int find_peer(struct shmhub *hub, unsigned peer, struct hub_link **link,
@@ -161,6 +162,7 @@ static int start(struct start *s)
 	hub_message_init(&m, HUB_KIND_CALL, s->method);
 	m.flags = s->flags & SHMHUB_MORE ? HUB_FLAG_MORE : 0;
 	pend->started_ns = hub_now_ns();
+	pend->waiters = s->waits;
 	pend->fn = s->fn;
 	pend->arg = s->arg;
 	pend->request_open = s->flags & SHMHUB_MORE;
@@ -277,6 +279,7 @@ static void give_credit(struct shmhub *hub, const struct hub_pend *pend, uint32_
 struct taken {
 	struct hub_message m;
 	struct hub_slot_ref slot;
+	void *copy;      /* instead of the slot */
 	uint32_t credit; /* what the peer is to be told it may send */
 };
 
@@ -298,13 +301,16 @@ static void take_frame(struct shmhub *hub, struct hub_pend *pend, struct taken *
 	if (pend->m.kind != HUB_KIND_NONE) {
 		hub_message_copy(&t->m, &pend->m);
 		t->slot = pend->slot;
+		t->copy = pend->copy;
 		pend->slot.ref = HUB_NO_SLOT;
+		pend->copy = NULL;
 		pend->m.kind = HUB_KIND_NONE; /* from now on: those behind it */
 	} else {
 		struct hub_frame *frame = hub_frames_take(&pend->more);
 
 		hub_message_copy(&t->m, &frame->m);
 		t->slot = frame->slot;
+		t->copy = frame->copy;
 		free(frame);
 		if (++pend->read >= HUB_BODY_WINDOW / 2 && (t->m.flags & HUB_FLAG_MORE)) {
 			t->credit = pend->read;
@@ -335,8 +341,14 @@ static int read_entry(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, u
 	unsigned state;
 	struct taken t;
 
-	if (!hub_pend_lock(pend, gen, &state))
-		return -ENOENT;
+	while (true) {
+		if (!hub_pend_lock(pend, gen, &state))
+			return -ENOENT;
+		if (state != HUB_PEND_READY || !pend->spilling)
+			break;
+		hub_pend_unlock(pend, state);
+		hub_spill_settle(hub);
+	}
 	if (state == HUB_PEND_PENDING) {
 		hub_pend_unlock(pend, state);
 		return -EAGAIN;
@@ -350,7 +362,11 @@ static int read_entry(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, u
 	take_frame(hub, pend, &t);
 	if (t.credit) /* the entry is still ours: more frames follow */
 		give_credit(hub, pend, hub_pend_id(pend, gen), t.credit);
-	hub_payload_open(&hub->pool, &t.m, &t.slot, flags & SHMHUB_HOLD, flags & SHMHUB_COPY, reply);
+	if (t.copy)
+		hub_payload_open_copy(&t.m, t.copy, reply);
+	else
+		hub_payload_open(&hub->pool, &t.m, &t.slot, flags & SHMHUB_HOLD,
+				 flags & SHMHUB_COPY, reply);
 	return 0;
 }
 
@@ -412,7 +428,7 @@ int shmhub_call(struct shmhub *hub, unsigned peer, unsigned method, const void *
 {
 	struct start s = { .hub = hub, .method = method, .data = data, .len = len,
 			   .deadline_ns = hub_deadline_ns(timeout_ms),
-			   .slot = { HUB_NO_SLOT, 0 } };
+			   .slot = { HUB_NO_SLOT, 0 }, .waits = true };
 	struct shmhub_msg unwanted, *to = reply ? reply : &unwanted;
 	int r = find_peer(hub, peer, &s.link, &s.incarnation);
 

@@ -47,6 +47,8 @@
  *          class->waiters   cells (or the tail, or slot words); the other side publishes, then
  *                           exchanges the announcement. Store, then load, on both sides: only a
  *                           single total order forbids that each misses the other.
+ *   B2     peer->peer_wants a peer that begins to  host, told by its      answers that nobody reads
+ *                           wait for a slot        bell                   give up their slots
  *   S1     slot->word       hub_slot claim, send,  hub_slot take, claim    payload bytes belong to
  *                           free, sweep                                    the named holder alone
  *   K1     backed word      hub_slot after         hub_slot claim          no byte is stored to
@@ -176,7 +178,8 @@ struct hub_host {
 	_Atomic uint64_t late_replies;       /* answers to calls that were over */
 	_Atomic uint64_t slot_rescues;       /* slot waiters woken by the tick, not by a bell */
 	_Atomic uint64_t calls_made;
-	uint8_t reserved[136];
+	_Atomic uint64_t answers_spilled;    /* copied out of their slots unread, for who waited for one */
+	uint8_t reserved[128];
 };
 _Static_assert(sizeof(struct hub_host) == 256, "host is part of the file format");
 
@@ -245,7 +248,8 @@ struct hub_peer {
 	/* line 4, announcement of the peer: set by the peer, exchanged for 0 by the host; B1 */
 	_Atomic uint32_t peer_asleep;
 	_Atomic uint32_t peer_asleep_ms; /* since when */
-	uint8_t reserved4[56];
+	_Atomic uint32_t peer_wants;     /* B2: classes (bit n: class n) it waits for a slot of */
+	uint8_t reserved4[52];
 	/* line 5, announcement of the host's end of this link: the other way round; B1 */
 	_Atomic uint32_t host_asleep;
 	_Atomic uint32_t host_asleep_ms;

@@ -402,6 +402,7 @@ static void fill_entry(struct hub_link *link, struct hub_peer *e, unsigned peer,
 	hub_put64(&e->beat, 0);
 	hub_put32(&e->loop_tid, 0);
 	hub_put32(&e->peer_asleep, 0);
+	hub_put32(&e->peer_wants, 0);
 	hub_put32(&e->host_asleep, 0);
 	hub_put64(&e->host_beat, 0);
 	hub_put32(&e->host_handler_tid, 0);

@@ -59,6 +59,29 @@ void hub_payload_open(struct hub_pool *pool, const struct hub_message *m, struct
 		in_place(pool, m, slot, out);
 }
 
+void hub_payload_open_copy(const struct hub_message *m, void *copy, struct shmhub_msg *out)
+{
+	out->flags = m->flags & HUB_FLAG_MORE ? SHMHUB_MORE : 0;
+	out->status = m->flags & HUB_FLAG_ANSWER ? m->aux : 0;
+	memset(out->opaque, 0, sizeof(out->opaque));
+	out->data = copy;
+	out->len = m->len;
+	out->opaque[EXTRA] = (uintptr_t)copy;
+}
+
+void *hub_payload_spill(struct hub_pool *pool, const struct hub_message *m,
+			struct hub_slot_ref *slot)
+{
+	void *copy = slot->ref == HUB_NO_SLOT ? NULL : malloc(m->len + !m->len);
+	uint32_t room;
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, hub_slot_payload(&pool->slots, slot->ref, &room), m->len);
+	hub_pool_free(pool, slot);
+	return copy;
+}
+
 void shmhub_msg_release(struct shmhub_msg *msg)
 {
 	struct hub_pool *pool = (struct hub_pool *)(uintptr_t)msg->opaque[POOL];

@@ -29,6 +29,18 @@ void hub_pool_free(struct hub_pool *pool, struct hub_slot_ref *slot);
 void hub_payload_open(struct hub_pool *pool, const struct hub_message *m, struct hub_slot_ref *slot,
 		      bool hold, bool copy, struct shmhub_msg *out);
 
+/* hub_payload_open_copy - make a message of what had to leave its slot; copy is taken.
+ * Safety: MT-safe (different messages). */
+void hub_payload_open_copy(const struct hub_message *m, void *copy, struct shmhub_msg *out);
+
+/*
+ * hub_payload_spill - copy a payload out of its slot and give the slot back (slot is emptied).
+ * The caller frees what is returned. NULL: it lies in none, or there is no memory and it stays.
+ * Safety: MT-safe.
+ */
+void *hub_payload_spill(struct hub_pool *pool, const struct hub_message *m,
+			struct hub_slot_ref *slot);
+
 /* hub_payload_buf - a reserved slot as a buffer of `size` bytes: so many are backed. slot is
  * taken. Safety: MT-safe. */
 void hub_payload_buf(struct hub_pool *pool, struct hub_slot_ref *slot, struct hub_slot_end end,

@@ -455,6 +455,8 @@ static bool spin_for_message(struct shmhub_peer *peer)
 	return true;
 }
 
+static const bool never; /* shmhub_peer_run() waits for no call */
+
 static int open_loop(struct shmhub_peer *peer)
 {
 	struct epoll_event bell = { .events = EPOLLIN };
@@ -489,13 +491,16 @@ static int sleep_on_bell(struct shmhub_peer *peer, uint64_t deadline_ns)
 	return 0;
 }
 
+/* A turn ends with the call that is waited for: its answer would lie there, with its slot, while
+ * handlers run. */
 int hub_peer_run_until(struct shmhub_peer *peer, const bool *done, uint64_t deadline_ns)
 {
+	const unsigned turn = done == &never ? TURN : 1;
 	int r = open_loop(peer);
 
 	peer->quit = false;
 	while (!r && !*done && !peer->quit) {
-		r = shmhub_peer_drain(peer, TURN);
+		r = shmhub_peer_drain(peer, turn);
 		if (r)
 			r = r > 0 ? 0 : r;
 		else if (deadline_ns != HUB_FOREVER && hub_left_ms(deadline_ns) == 0)
@@ -508,8 +513,6 @@ int hub_peer_run_until(struct shmhub_peer *peer, const bool *done, uint64_t dead
 
 int shmhub_peer_run(struct shmhub_peer *peer)
 {
-	const bool never = false;
-
 	if (peer->inherited)
 		return -ESTALE;
 	if (peer->depth)

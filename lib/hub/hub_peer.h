@@ -101,9 +101,10 @@ void hub_peer_retire(struct shmhub_peer *peer, struct shmhub_request *r);
 void hub_peer_serve_drop_all(struct shmhub_peer *peer);
 
 /* ---- hub_peer_call.c */
-/* An answer or a frame of one. false: it must be told to a function, not now. */
+/* An answer or a frame of one; copy: its payload, if that had to leave its slot (taken).
+ * false: it must be told to a function, not now. */
 bool hub_peer_call_answer(struct shmhub_peer *peer, const struct hub_message *m,
-			  struct hub_slot_ref *slot, int error, bool may_tell);
+			  struct hub_slot_ref *slot, void *copy, int error, bool may_tell);
 int hub_peer_call_credit(struct shmhub_peer *peer, const struct hub_message *m);
 void hub_peer_call_expire(struct shmhub_peer *peer);
 void hub_peer_call_fail_all(struct shmhub_peer *peer, int error);

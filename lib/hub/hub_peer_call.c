@@ -4,6 +4,7 @@
  */
 #include "lib/hub/hub_peer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- table ---------------------------------------------------------------------------------- */
@@ -155,7 +156,7 @@ static void take_sync(struct shmhub_peer *peer, struct hub_peer_call *call,
 }
 
 bool hub_peer_call_answer(struct shmhub_peer *peer, const struct hub_message *m,
-			  struct hub_slot_ref *slot, int error, bool may_tell)
+			  struct hub_slot_ref *slot, void *copy, int error, bool may_tell)
 {
 	struct hub_peer_call *call = find(peer, m->call);
 	struct shmhub_msg msg;
@@ -164,6 +165,7 @@ bool hub_peer_call_answer(struct shmhub_peer *peer, const struct hub_message *m,
 		return false;
 	if (!call || (m->kind == HUB_KIND_REPLY) == call->answered) {
 		hub_pool_free(&peer->pool, slot); /* late, or out of order */
+		free(copy);
 		return true;
 	}
 	call->answered = true;
@@ -175,7 +177,10 @@ bool hub_peer_call_answer(struct shmhub_peer *peer, const struct hub_message *m,
 	} else {
 		const uint32_t id = m->call;
 
-		hub_payload_open(&peer->pool, m, slot, false, false, &msg);
+		if (copy)
+			hub_payload_open_copy(m, copy, &msg);
+		else
+			hub_payload_open(&peer->pool, m, slot, false, false, &msg);
 		call->read += m->kind == HUB_KIND_BODY;
 		tell(peer, call, 0, &msg);
 		shmhub_msg_release(&msg);

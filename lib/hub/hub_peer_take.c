@@ -52,7 +52,7 @@ static int deliver_now(struct shmhub_peer *peer, const struct hub_message *m)
 
 /* At the top level: the application is told. */
 static void deliver(struct shmhub_peer *peer, const struct hub_message *m,
-		    struct hub_slot_ref *slot, int error)
+		    struct hub_slot_ref *slot, void *copy, int error)
 {
 	switch (m->kind) {
 	case HUB_KIND_CALL:
@@ -60,11 +60,11 @@ static void deliver(struct shmhub_peer *peer, const struct hub_message *m,
 		hub_peer_serve(peer, m, slot, error);
 		break;
 	case HUB_KIND_REPLY:
-		hub_peer_call_answer(peer, m, slot, error, true);
+		hub_peer_call_answer(peer, m, slot, copy, error, true);
 		break;
 	case HUB_KIND_BODY:
 		if (m->flags & HUB_FLAG_ANSWER)
-			hub_peer_call_answer(peer, m, slot, error, true);
+			hub_peer_call_answer(peer, m, slot, copy, error, true);
 		else if (!error)
 			hub_peer_serve_body(peer, m, slot);
 		break;
@@ -92,12 +92,20 @@ static bool makes_sense(const struct shmhub_peer *peer, const struct hub_message
 	       m->peer == ((uint32_t)peer->end.peer | (uint32_t)peer->end.incarnation << 16);
 }
 
+/*
+ * An answer leaves its slot: it lies here until the handler returns that runs now, and that may
+ * be waiting for a slot itself, or be what somebody with a slot waits for. A request keeps its
+ * (hub_spill.c).
+ */
 static int queue(struct shmhub_peer *peer, const struct hub_message *m, struct hub_slot_ref *slot)
 {
-	const int r = hub_frames_add(&peer->queue, m, slot);
+	void *const copy = is_answer(m) ? hub_payload_spill(&peer->pool, m, slot) : NULL;
+	const int r = hub_frames_add(&peer->queue, m, slot, copy);
 
-	if (r) /* no memory to remember it: as if it had been lost with us */
+	if (r) { /* no memory to remember it: as if it had been lost with us */
 		hub_pool_free(&peer->pool, slot);
+		free(copy);
+	}
 	slot->ref = HUB_NO_SLOT;
 	return r ? -EBADMSG : 0;
 }
@@ -116,10 +124,10 @@ static int take_one(struct shmhub_peer *peer, bool top)
 		r = deliver_now(peer, &m);
 	if (r <= 0)
 		return r ? r : 1;
-	if (is_answer(&m) && !top && hub_peer_call_answer(peer, &m, &slot, error, false))
+	if (is_answer(&m) && !top && hub_peer_call_answer(peer, &m, &slot, NULL, error, false))
 		return 1;
 	if (top)
-		deliver(peer, &m, &slot, error);
+		deliver(peer, &m, &slot, NULL, error);
 	else if ((r = queue(peer, &m, &slot)))
 		return r;
 	return 1;
@@ -137,8 +145,10 @@ int hub_peer_take(struct shmhub_peer *peer)
 	}
 	peer->end.took_ms = (hub_coarse_ns() - peer->map.header.created_ns) / 1000000;
 	/* of a message whose slot could not be had, the frame says so */
-	deliver(peer, &frame->m, &frame->slot,
-		frame->m.slot != HUB_NO_SLOT && frame->slot.ref == HUB_NO_SLOT ? -EBADMSG : 0);
+	const bool is_lost = frame->m.slot != HUB_NO_SLOT && frame->slot.ref == HUB_NO_SLOT &&
+			     !frame->copy;
+
+	deliver(peer, &frame->m, &frame->slot, frame->copy, is_lost ? -EBADMSG : 0);
 	free(frame);
 	return 1;
 }
@@ -343,6 +353,14 @@ static bool try_claim(struct shmhub_peer *peer, void *arg)
 	return w->result != -EAGAIN;
 }
 
+/* Tells the host of a wait for a slot: what it has and nobody reads shall give up its own. */
+static void say_wanted(struct shmhub_peer *peer, unsigned klass)
+{
+	/* release B2: before the bell; pairs with acquire B2 in hub_spill.c */
+	atomic_store_explicit(&peer->entry->peer_wants, UINT32_C(1) << klass, memory_order_release);
+	hub_end_ring(&peer->end);
+}
+
 int hub_peer_claim(struct shmhub_peer *peer, size_t bytes, bool is_answer, uint64_t deadline_ns,
 		   struct hub_slot_ref *slot)
 {
@@ -361,7 +379,9 @@ int hub_peer_claim(struct shmhub_peer *peer, size_t bytes, bool is_answer, uint6
 	if (!try_claim(peer, &want) && deadline_ns) {
 		want.waits = true;
 		peer->depth++;
+		say_wanted(peer, want.klass);
 		r = hub_peer_wait(peer, HUB_ASLEEP_SLOT, try_claim, &want, deadline_ns);
+		hub_put32(&peer->entry->peer_wants, 0);
 		peer->depth--;
 	}
 	if (r && !want.result) /* it came, but the peer can no longer use it */

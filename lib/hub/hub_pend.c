@@ -32,13 +32,14 @@ void hub_frames_init(struct hub_frames *f)
 	f->n = 0;
 }
 
-int hub_frames_add(struct hub_frames *f, const struct hub_message *m, const struct hub_slot_ref *slot)
+int hub_frames_add(struct hub_frames *f, const struct hub_message *m,
+		   const struct hub_slot_ref *slot, void *copy)
 {
 	struct hub_frame *frame = malloc(sizeof(*frame));
 
 	if (!frame)
 		return -ENOMEM;
-	*frame = (struct hub_frame){ NULL, *m, *slot };
+	*frame = (struct hub_frame){ NULL, *m, *slot, copy };
 	*f->end = frame;
 	f->end = &frame->next;
 	f->n++;
@@ -64,6 +65,7 @@ void hub_frames_free(struct hub_frame *frame, struct hub_pool *pool)
 		struct hub_frame *next = frame->next;
 
 		hub_pool_free(pool, &frame->slot);
+		free(frame->copy);
 		free(frame);
 		frame = next;
 	}
@@ -76,6 +78,7 @@ int hub_pend_init(struct shmhub *hub)
 	hub->pend = calloc(hub->map.header.calls_max, sizeof(*hub->pend));
 	hub_put64(&hub->next_deadline_ns, HUB_FOREVER);
 	pthread_mutex_init(&hub->method_lock, NULL);
+	hub_spill_init(hub);
 	return hub->pend ? 0 : -ENOMEM;
 }
 
@@ -197,7 +200,11 @@ bool hub_pend_waiters(struct hub_pend *pend, uint32_t gen, int n)
 	const bool has_fn = pend->fn;
 
 	pend->waiters += n;
+	const bool unread = !pend->waiters && state == HUB_PEND_READY;
+
 	hub_pend_unlock(pend, state);
+	if (unread) /* it came when nobody looked any more */
+		hub_spill_look(pend->hub);
 	return !has_fn;
 }
 
@@ -313,7 +320,9 @@ static int wait_for_entry(struct shmhub *hub, struct hub_link *link, unsigned in
 			r = -ESHUTDOWN;
 		else {
 			hub_event_tick(hub);
+			hub_spill_sleep(hub);
 			r = hub_futex_wait(&hub->entry_seq, seq, deadline_ns);
+			hub_spill_awake(hub);
 		}
 		if (r)
 			break;
@@ -349,6 +358,8 @@ int hub_pend_claim(struct shmhub *hub, struct hub_link *link, unsigned incarnati
 	p->credit = HUB_BODY_WINDOW;
 	p->frame_no = p->read = 0;
 	p->slot.ref = HUB_NO_SLOT;
+	p->copy = NULL;
+	p->spilling = false;
 	p->fn = NULL;
 	hub_frames_init(&p->more);
 	*pend = p;
@@ -445,6 +456,7 @@ void hub_pend_free(struct shmhub *hub, struct hub_pend *pend, int result)
 	struct hub_link *link = &hub->link[pend->peer];
 	const uint32_t gen = HUB_PEND_GEN(hub_get64(&pend->word));
 	struct hub_slot_ref slot = pend->slot;
+	void *const copy = pend->copy;
 	struct hub_frame *frames = pend->more.first;
 
 	count_latency(hub, pend, result);
@@ -458,6 +470,7 @@ void hub_pend_free(struct shmhub *hub, struct hub_pend *pend, int result)
 	wake_entries(hub);
 	/* after the lock bit is gone: freeing a slot may wake others */
 	hub_pool_free(&hub->pool, &slot);
+	free(copy);
 	hub_frames_free(frames, &hub->pool);
 }
 
@@ -510,6 +523,8 @@ int hub_pend_answer(struct shmhub *hub, struct hub_link *link, const struct hub_
 		hub_pool_free(&hub->pool, slot);
 		return 0;
 	}
+	const bool unread = slot->ref != HUB_NO_SLOT && !pend->waiters;
+
 	pend->answered = true;
 	pend->request_open = false;
 	hub_message_copy(&pend->m, m);
@@ -518,6 +533,8 @@ int hub_pend_answer(struct shmhub *hub, struct hub_link *link, const struct hub_
 	slot->ref = HUB_NO_SLOT;
 	note_state(hub, pend, HUB_CALL_ANSWERED);
 	hand_over(hub, pend, error ? HUB_PEND_FAILED : HUB_PEND_READY);
+	if (unread)
+		hub_spill_look(hub);
 	return 0;
 }
 
@@ -538,7 +555,8 @@ int hub_pend_body(struct shmhub *hub, struct hub_link *link, const struct hub_me
 		hub_pend_unlock(pend, state);
 		return -EBADMSG;
 	}
-	const int r = hub_frames_add(&pend->more, m, slot);
+	const int r = hub_frames_add(&pend->more, m, slot, NULL);
+	const bool unread = slot->ref != HUB_NO_SLOT && !pend->waiters;
 
 	if (r) {
 		pend->error = r;
@@ -549,6 +567,8 @@ int hub_pend_body(struct shmhub *hub, struct hub_link *link, const struct hub_me
 	slot->ref = HUB_NO_SLOT;
 	mirror_of(hub, pend)->frames++;
 	hand_over(hub, pend, HUB_PEND_READY);
+	if (unread)
+		hub_spill_look(hub);
 	return 0;
 }
 

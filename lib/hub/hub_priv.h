@@ -6,16 +6,18 @@
  *	hub_take.c	what becomes of a message that was taken
  *	hub_send.c	putting messages into a link; waiting for room
  *	hub_pend.c	the table of pending calls
+ *	hub_spill.c	slots of answers that nobody reads, for those who wait for one
  *	hub_call.c	calls: start, wait, cancel, notify
  *	hub_serve.c	calls that came in from peers, and their answers
- *	hub_work.c	the handler threads
+ *	hub_work.c	the handler threads, and one for the library's own work
  *	hub_life.c	one thread that starts, ends and cleans up peers
  *	hub_host.c	create, destroy
  *
  * The host decides only from what stands here; the file gets copies.
  *
  * Order of locks: link->role, then link->send, then link->lock; hub->work_lock and
- * hub->life_lock are taken last, alone. A pending call's lock bit is a leaf.
+ * hub->life_lock are taken last, alone; hub->spill_lock is taken first, alone. A pending call's
+ * lock bit is a leaf.
  *
  * fork(): a child inherits nothing (hub_fork_hold() sees to doorbells that are being made). Its copies of the hub's descriptors are closed by an atfork
  * handler, the mapping is not inherited (MADV_DONTFORK); public functions then say -ESTALE.
@@ -33,7 +35,12 @@
  *                           for, then looks for waiters and counts the number up.
  *   M2     klass.mine[]     seq_cst on both sides: a thread counts itself in before it makes a
  *                           slot's word the host's; the repair reads the word, then the count.
- *   W2     flush_queued     hub_send flush_soon     hub_send flush_run      one work item per link
+ *   W2     flush_queued,    hub_send flush_soon,    hub_send flush_run,     one work item per link,
+ *          spill_queued     hub_spill consider      hub_spill run           one of the hub
+ *   W3     hub->spill       acq_rel on all sides: three things must meet - a class that is
+ *                           waited for, a thread that waits, an answer that lies unread. Each
+ *                           comes by a change of this one word after its own store; whichever
+ *                           change is last sees the others, and what was stored before them.
  *   A1     link->armed      seq_cst on both sides: the event thread clears it when a bell was
  *                           delivered, then looks at the role; whoever leaves the role stores
  *                           that, then looks whether the bell must be armed.
@@ -83,6 +90,7 @@ struct hub_frame {
 	struct hub_frame *next;
 	struct hub_message m;
 	struct hub_slot_ref slot;
+	void *copy;               /* the payload, once it had to leave its slot */
 };
 
 struct hub_frames {
@@ -111,7 +119,7 @@ struct hub_pend {
 	uint16_t peer, incarnation, method;
 	bool answered;         /* the first frame has come */
 	bool request_open;     /* SHMHUB_MORE: frames of the request may follow */
-	int waiters;           /* threads in shmhub_wait() */
+	int waiters;           /* threads in shmhub_wait() or shmhub_call() for it: they read it */
 	int error;
 	int doom;              /* ended this way while a frame lay there: it fails when all are read */
 	uint64_t started_ns, deadline_ns;
@@ -120,6 +128,8 @@ struct hub_pend {
 	uint32_t read;         /* frames of the answer read since the last credit */
 	struct hub_frames more; /* frames behind the first */
 	struct hub_slot_ref slot;
+	void *copy;            /* the payload, once it had to leave its slot */
+	bool spilling;         /* one of its slots is being copied: whoever reads waits for that */
 	struct hub_work work;  /* with fn: queued when something is ready */
 	bool queued;
 	void (*fn)(void *arg, int result, struct shmhub_msg *reply);
@@ -140,6 +150,7 @@ struct hub_out {
 	struct hub_message m;
 	struct hub_slot_ref slot;
 	void *copy; /* the payload, while there is no slot for it */
+	unsigned wants; /* the class it waits for, + 1; 0: none */
 };
 
 enum hub_life_state {
@@ -199,7 +210,7 @@ struct hub_link {
 /* The host's own counters; those of the same name in the file are copies. */
 struct hub_counts {
 	_Atomic uint64_t calls_made, calls_waited, calls_refused, late_replies, peers_died, slots_swept,
-		quarantined, punched_bytes, slot_rescues;
+		quarantined, punched_bytes, slot_rescues, answers_spilled;
 	_Atomic uint64_t rescues, alloc_failed, calls, calls_failed; /* sums, not in the file */
 };
 
@@ -237,6 +248,13 @@ struct shmhub {
 	_Atomic uint32_t sleepers;    /* W1: threads asleep for space or slots */
 	_Atomic uint32_t slot_seq, slot_waiters; /* W1 */
 
+	/* hub_spill.c */
+	_Atomic uint64_t spill;       /* W3: bits 0..31 classes waited for, 32.. threads that wait */
+	_Atomic uint32_t slot_wanted[HUB_CLASSES_MAX]; /* by threads and queued answers of the host */
+	_Atomic uint32_t spill_queued; /* W2 */
+	pthread_mutex_t spill_lock;   /* held over one copy */
+	struct hub_work spill_work;
+
 	/* hub_event.c */
 	pthread_t event_thread;
 	uint32_t event_tid;
@@ -254,6 +272,10 @@ struct shmhub {
 	unsigned work_n, workers, workers_max, workers_idle;
 	pthread_t worker[HUB_WORKERS_MAX];
 	bool work_stop;
+	struct hub_work *own, **own_end; /* the library's own: run by own_thread */
+	pthread_cond_t own_cond;
+	pthread_t own_thread;
+	bool own_runs, own_stop;
 	_Atomic(struct hub_handler *) handler[64]; /* by method & 63 */
 
 	/* hub_life.c */
@@ -315,7 +337,9 @@ static inline struct hub_slot_end hub_link_end(const struct hub_link *link, unsi
 
 /* ---- hub_frames (hub_pend.c) -------------------------------------------------------------- */
 void hub_frames_init(struct hub_frames *f);
-int hub_frames_add(struct hub_frames *f, const struct hub_message *m, const struct hub_slot_ref *slot);
+/* hub_frames_add - copy: the payload if it is in no slot any more; taken, as the slot, on 0. */
+int hub_frames_add(struct hub_frames *f, const struct hub_message *m,
+		   const struct hub_slot_ref *slot, void *copy);
 struct hub_frame *hub_frames_take(struct hub_frames *f);
 void hub_frames_free(struct hub_frame *frame, struct hub_pool *pool);
 
@@ -356,6 +380,21 @@ void hub_send_slots(struct shmhub *hub);
 /* hub_send_backed - pages were added for slots: let them be given back one day. */
 void hub_send_backed(struct shmhub *hub);
 void hub_send_pool_wake(struct hub_pool *pool);
+
+/* ---- hub_spill.c --------------------------------------------------------------------------- */
+void hub_spill_init(struct shmhub *hub);
+/* hub_spill_sleep / hub_spill_awake - around each sleep of an application's thread in here. */
+void hub_spill_sleep(struct shmhub *hub);
+void hub_spill_awake(struct shmhub *hub);
+/* hub_spill_want / hub_spill_unwant - somebody of the host waits for a slot of this class. */
+void hub_spill_want(struct shmhub *hub, unsigned klass);
+void hub_spill_unwant(struct shmhub *hub, unsigned klass);
+/* hub_spill_bell - the peer rang: does it wait for a slot? */
+void hub_spill_bell(struct shmhub *hub, const struct hub_link *link);
+/* hub_spill_look - an answer with a slot was delivered, and nobody waits to read it. */
+void hub_spill_look(struct shmhub *hub);
+/* hub_spill_settle - until the copy that is being made is made. */
+void hub_spill_settle(struct shmhub *hub);
 
 /* ---- hub_pend.c ---------------------------------------------------------------------------- */
 int hub_pend_init(struct shmhub *hub);
@@ -434,6 +473,8 @@ void hub_request_orphan_all(struct hub_link *link);
 /* ---- hub_work.c ---------------------------------------------------------------------------- */
 int hub_work_init(struct shmhub *hub, unsigned workers_max);
 void hub_work_push(struct shmhub *hub, struct hub_work *work);
+/* hub_work_push_own - of the library's own: never behind what an application's handlers wait for. */
+void hub_work_push_own(struct shmhub *hub, struct hub_work *work);
 void hub_work_stop(struct shmhub *hub);
 void hub_work_fini(struct shmhub *hub);
 const struct hub_handler *hub_work_handler(struct shmhub *hub, unsigned method);

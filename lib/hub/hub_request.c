@@ -78,7 +78,7 @@ int hub_request_add_body(struct shmhub_request *r, const struct hub_message *m,
 {
 	if (!r->more_to_come || r->frames.n + r->frames_read >= HUB_BODY_WINDOW)
 		return -EBADMSG;
-	const int e = hub_frames_add(&r->frames, m, slot);
+	const int e = hub_frames_add(&r->frames, m, slot, NULL);
 
 	if (!e)
 		slot->ref = HUB_NO_SLOT;

@@ -110,6 +110,7 @@ void hub_role_bell(struct shmhub *hub, struct hub_link *link)
 		hub_life_attached(hub, link);
 	hub_send_space(hub, link);
 	hub_send_slots(hub);
+	hub_spill_bell(hub, link);
 }
 
 /* ---- waiting for one's own answer ----------------------------------------------------------- */
@@ -182,8 +183,11 @@ static bool sleep_on_bell(struct shmhub *hub, struct hub_pend *pend, uint32_t ge
 	hub_event_tick(hub);
 	hub_end_slept(end);
 	const int left = hub_left_ms(deadline_ns);
+
+	hub_spill_sleep(hub);
 	const int n = left ? poll_bell(link, wake_fd, left) : 0;
 
+	hub_spill_awake(hub);
 	HUB_SLEPT(n);
 	const int r = n > 0 ? hub_end_drain_bell(end) : 0;
 
@@ -231,7 +235,9 @@ void hub_role_wait(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, uint
 			wait_with_role(hub, pend, gen, deadline_ns, &spin, for_credit);
 		} else if (!hub_spin_on(&spin)) {
 			hub_event_tick(hub);
+			hub_spill_sleep(hub);
 			hub_pend_sleep(pend, gen, deadline_ns, for_credit);
+			hub_spill_awake(hub);
 		}
 		if (hub_pend_is_waiting(pend, gen, for_credit) && deadline_ns != HUB_FOREVER &&
 		    hub_left_ms(deadline_ns) == 0)

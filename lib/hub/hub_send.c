@@ -24,6 +24,7 @@ enum { INLINE_MAX = HUB_INLINE_MAX };
 
 static uint32_t wait_begin(struct shmhub *hub, _Atomic uint32_t *waiters, _Atomic uint32_t *seq)
 {
+	hub_spill_sleep(hub);
 	/* seq_cst W1: the event thread ticks while somebody sleeps; pairs with hub_event.c */
 	atomic_fetch_add_explicit(&hub->sleepers, 1, memory_order_seq_cst);
 	/* seq_cst W1: counted in, then the number, then the look that the caller does next */
@@ -34,6 +35,7 @@ static uint32_t wait_begin(struct shmhub *hub, _Atomic uint32_t *waiters, _Atomi
 
 static void wait_end(struct shmhub *hub, _Atomic uint32_t *waiters)
 {
+	hub_spill_awake(hub);
 	/* seq_cst W1: see wait_begin() */
 	atomic_fetch_sub_explicit(&hub->sleepers, 1, memory_order_seq_cst);
 	/* seq_cst W1: counted out; pairs with wake_all() */
@@ -57,7 +59,7 @@ static void flush_soon(struct shmhub *hub, struct hub_link *link)
 		return;
 	/* acq_rel W2: one work item per link; pairs with hub_send_flush_run() */
 	if (!atomic_exchange_explicit(&link->flush_queued, 1, memory_order_acq_rel))
-		hub_work_push(hub, &link->flush);
+		hub_work_push_own(hub, &link->flush);
 }
 
 void hub_send_flush_run(struct hub_work *work)
@@ -219,8 +221,11 @@ static int claim(struct shmhub *hub, struct hub_link *link, unsigned incarnation
 	}
 	int r = try_claim(hub, &want, (unsigned)klass, slot);
 
-	if (r == -EAGAIN && deadline_ns)
+	if (r == -EAGAIN && deadline_ns) {
+		hub_spill_want(hub, (unsigned)klass);
 		r = wait_for_slot(hub, &want, (unsigned)klass, deadline_ns, slot);
+		hub_spill_unwant(hub, (unsigned)klass);
+	}
 	if (r == -EAGAIN || r == -ETIMEDOUT || r == -ENOSPC)
 		hub_note(&hub->count.alloc_failed, &link->entry->host_alloc_failed, 1);
 	return r;
@@ -407,8 +412,24 @@ void hub_send_space(struct shmhub *hub, struct hub_link *link)
 
 /* ---- what is sent later --------------------------------------------------------------------- */
 
+static void want_one(struct shmhub *hub, struct hub_out *out, unsigned klass)
+{
+	hub_slot_announce(&hub->pool.slots, klass);
+	if (!out->wants)
+		hub_spill_want(hub, klass);
+	out->wants = klass + 1;
+}
+
+static void want_none(struct shmhub *hub, struct hub_out *out)
+{
+	if (out->wants)
+		hub_spill_unwant(hub, out->wants - 1);
+	out->wants = 0;
+}
+
 void hub_send_out_free(struct shmhub *hub, struct hub_out *out)
 {
+	want_none(hub, out);
 	hub_pool_free(&hub->pool, &out->slot);
 	free(out->copy);
 	free(out);
@@ -422,14 +443,16 @@ static int settle(struct shmhub *hub, struct hub_link *link, struct hub_out *out
 	if (!out->copy)
 		return 0;
 	const bool is_answer = out->m.flags & HUB_FLAG_ANSWER;
-	const int r = claim(hub, link, link->end.incarnation, out->m.len, is_answer, 0, &out->slot);
+	const unsigned incarnation = link->end.incarnation;
+	int r = claim(hub, link, incarnation, out->m.len, is_answer, 0, &out->slot);
 
 	if (r == -EAGAIN) {
-		const int klass = hub_slot_class_for(&hub->pool.slots, out->m.len);
-
-		hub_slot_announce(&hub->pool.slots, (unsigned)klass);
-		return claim(hub, link, link->end.incarnation, out->m.len, is_answer, 0, &out->slot);
+		want_one(hub, out, (unsigned)hub_slot_class_for(&hub->pool.slots, out->m.len));
+		r = claim(hub, link, incarnation, out->m.len, is_answer, 0, &out->slot);
 	}
+	if (r == -EAGAIN)
+		return r;
+	want_none(hub, out);
 	if (r) {
 		out->m.aux = r;
 		out->m.len = 0;

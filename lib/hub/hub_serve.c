@@ -268,7 +268,11 @@ static int wait_for(struct shmhub_request *r, uint32_t seq, uint64_t deadline_ns
 		return -ESHUTDOWN;
 	if (hub_get32(&r->cancelled))
 		return -ECANCELED;
-	return hub_futex_wait(&r->seq, seq, deadline_ns);
+	hub_spill_sleep(r->hub);
+	const int e = hub_futex_wait(&r->seq, seq, deadline_ns);
+
+	hub_spill_awake(r->hub);
+	return e;
 }
 
 static int take_credit(struct shmhub_request *r)

@@ -23,7 +23,8 @@
  * Answers. A request keeps its slot until it was answered, and its answer wants a slot too. If
  * requests could have all of a class, then all of it could be requests whose answers wait for
  * each other's slots, for ever. So the first slots of a class are for answers only, which need
- * nobody else's answer to go away, and an answer may exceed the share of its peer by one.
+ * nobody else's answer to go away, and an answer may exceed the share of its peer by one. One
+ * that was delivered and is not read gives way (hub_spill.c).
  *
  * Shares. One peer may have half of a class: a quarter each way, counted by the sender alone, so
  * that neither end has to know at the moment of a claim what the other one does. One half for

@@ -1,6 +1,10 @@
 /*
  * The handler threads: started one by one when there is work and nobody idle, up to the
  * configured number. Applications' code runs only here, never on the event or life thread.
+ *
+ * All of them may be waiting in there, for answers that cannot come before the library has done
+ * something that takes too long for the event thread. That is for one more thread, which runs
+ * nothing of the application's and is started when there is first such work.
  */
 #include "lib/hub/hub_priv.h"
 
@@ -40,7 +44,9 @@ int hub_work_init(struct shmhub *hub, unsigned workers_max)
 	pthread_mutex_init(&hub->work_lock, NULL);
 	pthread_cond_init(&hub->work_cond, NULL);
 	pthread_cond_init(&hub->work_idle_cond, NULL);
+	pthread_cond_init(&hub->own_cond, NULL);
 	hub->work_end = &hub->work;
+	hub->own_end = &hub->own;
 	hub->workers_max = workers_max ? workers_max : HUB_WORKERS_DEFAULT;
 	if (hub->workers_max > HUB_WORKERS_MAX)
 		return -EINVAL;
@@ -102,6 +108,61 @@ void hub_work_push(struct shmhub *hub, struct hub_work *work)
 	pthread_mutex_unlock(&hub->work_lock);
 }
 
+static void *own_worker(void *arg)
+{
+	struct shmhub *hub = arg;
+
+	hub_work_mark_thread(true, "hub-copy");
+	pthread_mutex_lock(&hub->work_lock);
+	while (hub->own || !hub->own_stop) {
+		struct hub_work *work = hub->own;
+
+		if (!work) {
+			pthread_cond_wait(&hub->own_cond, &hub->work_lock);
+			continue;
+		}
+		hub->own = work->next;
+		if (!hub->own)
+			hub->own_end = &hub->own;
+		pthread_mutex_unlock(&hub->work_lock);
+		work->run(work);
+		pthread_mutex_lock(&hub->work_lock);
+	}
+	pthread_mutex_unlock(&hub->work_lock);
+	return NULL;
+}
+
+void hub_work_push_own(struct shmhub *hub, struct hub_work *work)
+{
+	pthread_mutex_lock(&hub->work_lock);
+	if (!hub->own_runs && !hub->own_stop)
+		hub->own_runs = hub_thread(&hub->own_thread, own_worker, hub) == 0;
+	const bool runs = hub->own_runs;
+
+	if (runs) {
+		work->next = NULL;
+		*hub->own_end = work;
+		hub->own_end = &work->next;
+		pthread_cond_signal(&hub->own_cond);
+	}
+	pthread_mutex_unlock(&hub->work_lock);
+	if (!runs) /* no thread to be had: then one of those there are, sooner or later */
+		hub_work_push(hub, work);
+}
+
+/* After the handler threads. What is pushed from now on is not run. */
+static void stop_own(struct shmhub *hub)
+{
+	pthread_mutex_lock(&hub->work_lock);
+	hub->own_stop = true;
+	const bool runs = hub->own_runs;
+
+	pthread_cond_signal(&hub->own_cond);
+	pthread_mutex_unlock(&hub->work_lock);
+	if (runs)
+		pthread_join(hub->own_thread, NULL);
+}
+
 /* Runs what is queued to its end, then ends the threads. */
 void hub_work_stop(struct shmhub *hub)
 {
@@ -112,6 +173,7 @@ void hub_work_stop(struct shmhub *hub)
 	for (unsigned i = 0; i < hub->workers; i++)
 		pthread_join(hub->worker[i], NULL);
 	run_queue(hub); /* with no thread ever started there may be work left */
+	stop_own(hub);
 }
 
 void hub_work_fini(struct shmhub *hub)

@@ -75,6 +75,7 @@ static const struct layout {
 		F(hub_host, late_replies),
 		F(hub_host, slot_rescues),
 		F(hub_host, calls_made),
+		F(hub_host, answers_spilled),
 		F(hub_host, reserved),
 	} },
 	{ "hub_peer", sizeof(struct hub_peer), {
@@ -107,6 +108,7 @@ static const struct layout {
 		F(hub_peer, reserved3),
 		F(hub_peer, peer_asleep),
 		F(hub_peer, peer_asleep_ms),
+		F(hub_peer, peer_wants),
 		F(hub_peer, reserved4),
 		F(hub_peer, host_asleep),
 		F(hub_peer, host_asleep_ms),
