@@ -464,8 +464,8 @@ static void stop_at_the_copy(struct bad_order *o)
 
 	T_EQ(pipe2(copying, O_CLOEXEC), 0);
 	T_EQ(pipe2(go_on, O_CLOEXEC), 0);
+	hub_faults.step = stop_there; /* before there is a thread that looks at it */
 	set_the_table(o, true);
-	hub_faults.step = stop_there;
 	let_peer_1_wait(o);
 	start_reading(o);
 	T_EQ(read(copying[0], &byte, 1), 1);
