@@ -1,6 +1,5 @@
 #include "lib/as/as_waits.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -18,12 +17,21 @@ static struct as_wait first[TIDS], second[TIDS];
 static unsigned firsts;
 static struct program prog;
 
+/* Zeroed, and aligned as it wants to be, which memory from calloc() is not. */
+static struct as_peek *make_peek(void)
+{
+	void *p = mmap(NULL, as_peek_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	T_OK(p != MAP_FAILED);
+	return p;
+}
+
 /* Both looks at every thread of a fixture. */
 static void look(const char *mode)
 {
 	program_start(&prog, "locks", mode, NULL);
 	program_expect(&prog, "ready");
-	peek = mmap(NULL, as_peek_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	peek = make_peek();
 	T_EQ(as_peek_init(peek, prog.pid), 0);
 	T_EQ(as_peek_refresh(peek), 0);
 	T_EQ(as_proc_tids(peek->proc_fd, tids, TIDS, &n_tids), 0);
@@ -164,7 +172,7 @@ TEST(memory_that_is_not_there_does_not_hide_the_word)
 	struct as_wait wait;
 
 	T_EQ(mprotect(at + AS_MEM_PAGE, AS_MEM_PAGE, PROT_READ | PROT_WRITE), 0);
-	peek = calloc(1, as_peek_bytes());
+	peek = make_peek();
 	T_EQ(as_peek_init(peek, 0), 0);
 	as_waits_begin(&waits, peek);
 	thread = (struct as_thread){ .tid = peek->pid, .nr = 202, .args = { [2] = 7 } };
@@ -186,7 +194,7 @@ TEST(memory_that_is_not_there_does_not_hide_the_word)
 	thread.args[0] = UINT64_MAX - 3;
 	T_OK(!as_waits_first(&waits, peek, &thread, &wait));
 	as_peek_fini(peek);
-	free(peek);
+	munmap(peek, as_peek_bytes());
 }
 
 TEST(more_waits_than_room_are_counted)
@@ -194,7 +202,7 @@ TEST(more_waits_than_room_are_counted)
 	uint32_t word = 3;
 	struct as_wait wait;
 
-	peek = calloc(1, as_peek_bytes());
+	peek = make_peek();
 	T_EQ(as_peek_init(peek, 0), 0);
 	as_waits_begin(&waits, peek);
 	thread = (struct as_thread){ .tid = peek->pid, .nr = 202 };
@@ -204,5 +212,5 @@ TEST(more_waits_than_room_are_counted)
 	T_EQ(waits.count, AS_WAITS);
 	T_EQ(waits.left_out, 3);
 	as_peek_fini(peek);
-	free(peek);
+	munmap(peek, as_peek_bytes());
 }
