@@ -14,7 +14,7 @@
 #include "lib/state/wait.h"
 
 enum {
-	SCAN_US = 300000,   /* for one reading of all that is open on the machine */
+	SCAN_US = 1000000,  /* for one reading of all that is open on the machine */
 	SCAN_AGE_US = 500000,
 	NAP_NS = 2000000000, /* who sleeps longer does not try something again and again */
 	FOLLOWED = 16,      /* processes that are looked at because somebody waits for them */

@@ -86,9 +86,9 @@ static const struct proc_ends *all_ends(struct ends_look *l)
 	const uint64_t now = now_us();
 
 	if (!l->ends_us || now - l->ends_us > l->age_us) {
-		l->ends_us = now;
 		if (proc_ends_scan(&l->ends, l->limit_us))
 			l->ends.is_cut = true;
+		l->ends_us = now_us(); /* it may have taken longer than it serves */
 	}
 	return &l->ends;
 }

@@ -26,7 +26,7 @@
 static const char SHM_DIR[] = "/dev/shm";
 enum {
 	HUBS_MAX = 256,
-	SCAN_US = 50000,        /* for one reading of all that is open on the machine, */
+	SCAN_US = 200000,       /* for one reading of all that is open on the machine, */
 	SCAN_AGE_US = 10000000, /* which serves for so long */
 };
 
