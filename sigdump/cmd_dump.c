@@ -12,6 +12,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/grow.h"
 #include "lib/base/outfile.h"
+#include "lib/proc/proc_outer.h"
 #include "lib/proc/proc_status.h"
 #include "sigdump/cmd.h"
 #include "sigdump/dump_options.h"
@@ -212,11 +213,13 @@ static void add_and_ask(struct asking *a, pid_t pid)
  * Those whom its dumper has told answer by themselves, and are waited for as well. The others have
  * nobody who could: they are looked at from here. Who ended meanwhile is not missed.
  */
-static void add_child(struct asking *a, const char *line)
+static void add_child(struct asking *a, pid_t parent, const char *line)
 {
 	json_t *rec = json_loads(line, 0, NULL);
 	const bool told = json_is_true(json_object_get(rec, "told"));
-	const pid_t pid = (pid_t)json_integer_value(json_object_get(rec, "pid"));
+	/* in a pid namespace of its own it knows its children by other numbers than we do */
+	const pid_t pid = proc_outer_pid(parent,
+					 (pid_t)json_integer_value(json_object_get(rec, "pid")));
 	struct err err;
 	struct target *t = pid > 0 ? targets_add(&a->all, pid, &err) : NULL;
 
@@ -229,8 +232,8 @@ static void add_child(struct asking *a, const char *line)
 		look_from_outside(a, t);
 }
 
-static int add_children(struct asking *a, const char *path, const struct as_control *page,
-			struct err *err)
+static int add_children(struct asking *a, pid_t parent, const char *path,
+			const struct as_control *page, struct err *err)
 {
 	static const char child[] = "{\"v\":1,\"t\":\"child\"";
 	FREES char *line = NULL;
@@ -244,7 +247,7 @@ static int add_children(struct asking *a, const char *path, const struct as_cont
 	while (at < page->dump_to && (n = getline(&line, &room, f)) > 0) {
 		at += (uint64_t)n;
 		if (strncmp(line, child, sizeof(child) - 1) == 0)
-			add_child(a, line);
+			add_child(a, parent, line);
 	}
 	return 0;
 }
@@ -276,14 +279,12 @@ static void take_answer(struct asking *a, size_t i)
 	if (!code) {
 		const struct as_control page = t->answer; /* the list may move */
 
-		/* in a pid namespace of its own it knows its children by other numbers than we do */
-		const bool children = page.pid == t->pid;
+		const pid_t parent = t->pid;
 		char path[sizeof(page.feed) + 32];
 
 		target_feed(t, path, sizeof(path));
 		add_answer(a, path, page.dump_from, page.dump_to);
-		if (children)
-			code = add_children(a, path, &page, &err);
+		code = add_children(a, parent, path, &page, &err);
 	}
 	if (code)
 		fail(a, &err, CMD_NO_ANSWER);

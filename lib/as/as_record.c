@@ -94,6 +94,10 @@ void as_record_feed(struct as_record *r, const struct as_record_about *about)
 	else
 		as_json_null(j, "pidns");
 	as_json_i64(j, "pid", about->pid);
+	/* seen from outside of its namespace: the number that its parent there tells of */
+	const pid_t inner = about->outside ? as_proc_inner_tid(about->proc_fd, about->pid) : 0;
+	if (inner && inner != about->pid)
+		as_json_i64(j, "inner", inner);
 	as_json_u64(j, "start", known ? st.start : 0);
 	as_json_hex(j, "image", about->image);
 	as_json_str(j, "comm", known ? st.comm : "");

@@ -23,22 +23,20 @@ static const char *value_of(const char *text, const char *key)
 	return NULL;
 }
 
-static pid_t inner_pid(const char *text)
+/* One column for each namespace, the innermost last. */
+static void read_levels(const char *text, struct proc_status *status)
 {
 	const char *value = value_of(text, "NSpid");
-	pid_t pid = 0;
 
-	if (!value)
-		return 0;
-	/* one column per namespace, the innermost last */
-	for (char *end; *value != '\n' && *value; value = end) {
+	for (char *end; value && *value != '\n' && *value; value = end) {
 		const long n = strtol(value, &end, 10);
 
 		if (end == value)
 			break;
-		pid = (pid_t)n;
+		status->inner_pid = (pid_t)n;
+		if (status->levels < PROC_LEVELS)
+			status->level_pid[status->levels++] = (pid_t)n;
 	}
-	return pid;
 }
 
 void proc_status_parse(const char *text, struct proc_status *status)
@@ -52,10 +50,10 @@ void proc_status_parse(const char *text, struct proc_status *status)
 	*status = (struct proc_status){
 		.uid = effective,
 		.tracer = tracer ? atoi(tracer) : 0,
-		.inner_pid = inner_pid(text),
 		.seccomp = seccomp ? atoi(seccomp) : -1,
 		.has_memory = value_of(text, "VmSize") != NULL,
 	};
+	read_levels(text, status);
 }
 
 int proc_status(pid_t pid, pid_t tid, struct proc_status *status, struct err *err)

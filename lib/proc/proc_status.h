@@ -13,11 +13,15 @@
 #include "lib/as/as_proc.h"
 #include "lib/base/err.h"
 
+enum { PROC_LEVELS = 32 }; /* of pid namespaces, as many as the kernel has */
+
 struct proc_status {
 	struct as_proc_signals signals; /* of this thread; ask them with proc_mask_has() */
 	uid_t uid;           /* effective */
 	pid_t tracer;        /* 0: nobody */
 	pid_t inner_pid;     /* in its innermost pid namespace; 0: this kernel does not say */
+	pid_t level_pid[PROC_LEVELS]; /* in each, ours first */
+	unsigned levels;     /* 0: this kernel does not say */
 	int seccomp;         /* 0 none, 1 strict, 2 filter, -1 unknown */
 	bool has_memory;     /* false: a kernel thread or a zombie */
 };

@@ -704,6 +704,7 @@ static int add_process(struct fill *f, const struct feed_dump *d, bool carried)
 	p->start = feed_stream_start(s);
 	p->boot = copy_field(f, s->head, "boot");
 	p->pid_ns = feed_u64(s->head, "pidns", 0);
+	p->inner_pid = (int32_t)feed_u32(s->head, "inner", 0);
 	p->name = copy(f, name ? name : feed_stream_name(s));
 	p->host = copy_field(f, s->head, "host");
 	p->exe = copy_field(f, s->head, "exe");
@@ -777,6 +778,20 @@ static void update_child(struct state_process *p, const struct feed_dump *d, cha
 	p->all_threads = false;
 }
 
+/* By the number that its parent knows, which for a look from outside may be an inner one. */
+static struct state_process *find_child(struct state *st, const struct feed_stream *s, int32_t pid,
+					uint64_t start)
+{
+	const uint64_t ns = feed_u64(s->head, "pidns", 0);
+	struct state_process *known = state_find_process(st, pid, start);
+
+	for (size_t i = 0; !known && i < st->processes; i++)
+		if (st->process[i].inner_pid == pid && st->process[i].start == start &&
+		    st->process[i].pid_ns == ns)
+			known = &st->process[i];
+	return known;
+}
+
 int feed_fill_children(struct state *st, const struct feed_stream *s, const struct feed_dump *d)
 {
 	for (size_t i = 0; i < d->n; i++) {
@@ -788,7 +803,7 @@ int feed_fill_children(struct state *st, const struct feed_stream *s, const stru
 
 		if (!feed_is_type(rec, "child") || pid <= 0)
 			continue;
-		struct state_process *known = state_find_process(st, pid, feed_u64(rec, "start", 0));
+		struct state_process *known = find_child(st, s, pid, feed_u64(rec, "start", 0));
 
 		if (known) {
 			if (letter && letter[0])

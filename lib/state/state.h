@@ -341,6 +341,7 @@ struct state_thread {
 
 struct state_process {
 	int32_t pid;
+	int32_t inner_pid;       /* in pid_ns, where pid is the number outside; 0: they are one */
 	uint64_t start;
 	const char *boot;        /* boot id text; NULL */
 	uint64_t pid_ns;

@@ -45,4 +45,27 @@ equal "$(select_records 'select(.t=="dump") | .why' "$TMPDIR/records")" '"outsid
 equal "$(grep -c "count_in_epoll < main" <(frames_of "$TMPDIR/records"))" 1 "its stack"
 rm "$TMPDIR/records"
 outside
+
+# its children: found by the numbers that they have out here, each once, as one family
+mkdir "$TMPDIR/own"
+start_program unshare -p -f -m sh -c \
+	'mount -t tmpfs none "$1" && mount -t proc proc /proc && shift && exec "$@"' - "$TMPDIR/own" "$FIXTURE/spawns" fork
+await_ready
+equal "${line%% *} $(wc -w <<<"$line")" "ready 4" "three processes"
+outer=$(pgrep -P "$pid")
+"$SIGDUMP" dump -q -f ndjson -p "$outer" -o "$TMPDIR/records" || fail "dump of a family"
+# one is plain, and looked at from here; the others have dumpers
+equal "$(select_records 'select(.t=="dump") | .why' "$TMPDIR/records" | sort | tr '\n' ' ')" '"control" "control" "outside" ' "a family"
+equal "$(select_records 'select(.t=="dump") | .family' "$TMPDIR/records" | sort -u | wc -l)" 1 "one family"
+equal "$(select_records 'select(.t=="done") | .threads == .captured' "$TMPDIR/records" | sort -u)" true "complete"
+text=$("$SIGDUMP" dump -q -p "$outer")
+equal "$(grep -c '^sigdump ' <<<"$text")" 3 "three in one text"
+for child in $(pgrep -P "$outer"); do
+	"$SIGDUMP" dump -q -f ndjson -p "$child" -o "$TMPDIR/child" || fail "a child alone"
+	rm "$TMPDIR/child"
+done
+rm "$TMPDIR/records"
+finish
+equal "$status" 0 "a family: exit status"
+rmdir "$TMPDIR/own"
 cleanup

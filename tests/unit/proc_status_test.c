@@ -19,6 +19,8 @@ TEST(owner_tracer_and_inner_pid_are_read_from_the_text)
 	T_EQ(s.uid, 1001);
 	T_EQ(s.tracer, 99);
 	T_EQ(s.inner_pid, 1);
+	T_EQ(s.levels, 3);
+	T_OK(s.level_pid[0] == 4112 && s.level_pid[1] == 17 && s.level_pid[2] == 1);
 	T_EQ(s.seccomp, 2);
 	T_OK(s.has_memory);
 }
@@ -29,6 +31,7 @@ TEST(what_an_old_kernel_does_not_say_is_unknown)
 
 	proc_status_parse("Name:\tkthreadd\nNSpidX:\t3\n", &s);
 	T_EQ(s.inner_pid, 0);
+	T_EQ(s.levels, 0);
 	T_EQ(s.seccomp, -1);
 	T_OK(!s.has_memory);
 }
