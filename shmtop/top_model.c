@@ -107,7 +107,7 @@ static struct top_ring make_ring(const struct state_ring *r, const struct state_
 		.written = -1,
 		.read = -1,
 		.bell = is_dead ? -1 : r->bell,
-		.flag = is_dead ? STATE_UNKNOWN : !!(flags & HUB_ASLEEP_MESSAGE),
+		.flag = is_dead ? STATE_UNKNOWN : !!(flags & HUB_ASLEEP_IN_LOOP),
 		.oldest_us = -1,
 		.rate = -1,
 	};

@@ -285,6 +285,8 @@ static void write_message(struct as_json *j, const char *key, const struct as_me
 		as_json_null(j, "slot");
 	else
 		as_json_u64(j, "slot", m->slot);
+	if (m->flags & HUB_FLAG_QUIET)
+		as_json_bool(j, "quiet", true);
 	as_json_end(j);
 }
 

@@ -6,6 +6,8 @@
  *	  or dead; the first passes, the second is peer-stopped
  *	- the bell was rung and the consumer does not notice: bell-not-drained
  *	- the consumer is awake, or waits inside a handler: consumer-stalled
+ *	- a quiet answer waits for its caller, who is awake elsewhere and will come for it: nobody is
+ *	  to ring
  *	- the consumer has announced its sleep but not yet looked once more: it is running, and
  *	  where that cannot be seen the dwell covers it
  */
@@ -16,7 +18,7 @@ static bool is_missed(const struct scene_end *end)
 {
 	const struct state_ring *r = end->ring;
 
-	if (!r->waiting || r->sending_tid || r->bell > 0 || end->rung)
+	if (!r->waiting || r->sending_tid || r->bell > 0 || end->rung || end->quiet)
 		return false;
 	return end->doing == DOING_ASLEEP && end->consumer.stopped != STATE_YES;
 }

@@ -197,6 +197,16 @@ static bool is_full(uint64_t capacity, uint64_t used)
 	return used + slack > usable;
 }
 
+/* Before half of the ring is full, see hub_bell.c. */
+static bool is_quiet(const struct scene_end *end)
+{
+	const struct state_message *m = &end->ring->oldest;
+
+	return (end->flag & HUB_ASLEEP_IN_LOOP) == HUB_ASLEEP_LOUD && m->is_there &&
+	       m->kind == HUB_KIND_REPLY && (m->flags & HUB_FLAG_QUIET) &&
+	       end->used_cells <= end->ring->capacity / 2 + HUB_MSG_CELLS;
+}
+
 static void look_at_ring(struct scene_end *end)
 {
 	const struct state_ring *r = end->ring;
@@ -211,6 +221,9 @@ static void look_at_ring(struct scene_end *end)
 		/* what was sent before the peer attached waited for that */
 		end->still_us = scene_later(end->still_us, end->peer->p->started_us);
 	}
+	end->quiet = is_quiet(end);
+	if (end->flag & HUB_ASLEEP_LOUD)
+		end->flag |= HUB_ASLEEP_MESSAGE;
 	end->doing = seen_doing(end);
 	end->doing_seen = end->doing != DOING_UNKNOWN;
 	if (!end->doing_seen)

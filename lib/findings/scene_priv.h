@@ -46,7 +46,8 @@ struct scene_end { /* a ring and the two at it */
 	bool usable;
 	struct scene_party consumer, producer;
 	struct state_beat beat;  /* of whoever runs the handlers for what comes out of it */
-	uint32_t flag;           /* what the consumer announced to sleep for */
+	uint32_t flag;           /* what the consumer announced to sleep for; MESSAGE with LOUD */
+	bool quiet;              /* the oldest message needs no bell: its caller comes for it */
 	uint32_t producer_flag;
 	uint64_t flag_us;
 	enum scene_doing doing;  /* the consumer */

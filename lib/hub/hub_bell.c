@@ -5,6 +5,13 @@
  * before P's exchange: P finds it and rings. The bell is a socket: the byte stays until A, and
  * nobody else, drains it.
  *
+ * Quiet answers. Most answers need no bell: whoever made the call comes for it, looks into the ring
+ * and then announces MESSAGE before it sleeps. While nobody does, the host's event thread stands in
+ * and announces only LOUD: everything else wakes it. A bell, the event thread's way through epoll
+ * and its fight for the caller's processor are saved (a third of the time of a call to a peer that
+ * sleeps). An answer is loud when it lies in a slot (which others may wait for), and when the
+ * ring is more than half full (which the peer's other messages may wait for).
+ *
  * If the waker dies between publication and bell, the kernel closes its end and the hangup wakes
  * the sleeper. If it is stopped there, `sending` holds its thread id: readers tell "stopped before
  * ringing" from "did not ring".
@@ -119,6 +126,12 @@ static void note_bell(struct hub_tx *tx, uint32_t now_ms)
 	hub_put32(&tx->ring->bell_ms, now_ms);
 }
 
+static bool is_quiet(struct hub_end *end, const struct hub_message *m)
+{
+	return (m->flags & HUB_FLAG_QUIET) && m->kind == HUB_KIND_REPLY &&
+	       !hub_ring_is_half_full(&end->tx);
+}
+
 int hub_end_send(struct hub_end *end, struct hub_message *m, const void *payload, uint64_t *at,
 		 bool *rang)
 {
@@ -133,6 +146,8 @@ int hub_end_send(struct hub_end *end, struct hub_message *m, const void *payload
 		hub_put64(&ring->full, ++end->tx.full);
 		return r;
 	}
+	if (m->slot != HUB_NO_SLOT && m->kind == HUB_KIND_REPLY)
+		m->flags &= (uint8_t)~HUB_FLAG_QUIET;
 	m->time_ms = hub_end_ms(end);
 	m->peer = (uint32_t)end->peer | (uint32_t)end->incarnation << 16;
 	hub_ring_write(&end->tx, m, payload);
@@ -145,7 +160,8 @@ int hub_end_send(struct hub_end *end, struct hub_message *m, const void *payload
 	if (hub_fault(end->is_host ? end->peer : 0, HUB_FAULT_STOP_SENDING))
 		raise(SIGSTOP);
 #endif
-	const bool rung = hub_end_wake(end, HUB_ASLEEP_MESSAGE);
+	const bool rung = hub_end_wake(end, is_quiet(end, m) ? HUB_ASLEEP_MESSAGE :
+								  HUB_ASLEEP_IN_LOOP);
 
 	if (rung)
 		note_bell(&end->tx, m->time_ms);

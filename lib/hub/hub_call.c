@@ -160,7 +160,8 @@ static int start(struct start *s)
 	struct hub_pend *pend = s->pend;
 
 	hub_message_init(&m, HUB_KIND_CALL, s->method);
-	m.flags = s->flags & SHMHUB_MORE ? HUB_FLAG_MORE : 0;
+	m.flags = (uint8_t)((s->flags & SHMHUB_MORE ? HUB_FLAG_MORE : 0) |
+			    (s->fn ? 0 : HUB_FLAG_QUIET));
 	pend->started_ns = hub_now_ns();
 	pend->waiters = s->waits;
 	pend->fn = s->fn;
@@ -191,9 +192,11 @@ int shmhub_call_start(struct shmhub *hub, unsigned peer, unsigned method, const 
 
 	if (!r)
 		r = start(&s);
-	if (!r)
-		*call = hub_pend_handle(s.pend, s.gen);
-	return r;
+	if (r)
+		return r;
+	*call = hub_pend_handle(s.pend, s.gen);
+	hub_event_tick(hub); /* which takes a quiet answer that nobody comes for soon */
+	return 0;
 }
 
 int shmhub_call_async(struct shmhub *hub, unsigned peer, unsigned method, const void *data,
@@ -244,6 +247,7 @@ int shmhub_call_start_buf(struct shmhub *hub, unsigned method, struct shmhub_buf
 		return r;
 	memset(buf, 0, sizeof(*buf));
 	*call = hub_pend_handle(s.pend, s.gen);
+	hub_event_tick(hub); /* see shmhub_call_start() */
 	return 0;
 }
 

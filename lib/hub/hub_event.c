@@ -119,7 +119,7 @@ static void serve(struct shmhub *hub, struct hub_link *link)
 {
 	const int r = hub_end_drain_bell(&link->end);
 
-	hub_end_withdraw(&link->end, HUB_ASLEEP_MESSAGE);
+	hub_end_withdraw(&link->end, HUB_ASLEEP_IN_LOOP);
 	hub_role_bell(hub, link);
 	if (r < 0)
 		hub_life_suspect(hub, link);
@@ -178,7 +178,7 @@ static void net_in(struct shmhub *hub, struct hub_link *link)
 	if (!hub_role_try(link))
 		return;
 	const bool stuck = !hub_ring_is_empty(&end->rx) &&
-			   !(hub_get32(end->mine) & HUB_ASLEEP_MESSAGE) && !has_unread_bell(end);
+			   !(hub_get32(end->mine) & HUB_ASLEEP_IN_LOOP) && !has_unread_bell(end);
 
 	const bool torn = hub_ring_is_torn(&end->rx);
 
@@ -194,10 +194,14 @@ static void net_in(struct shmhub *hub, struct hub_link *link)
 		return;
 	}
 	link->net_in = stuck ? end->rx.position + 1 : 0;
-	if (hub_get32(end->mine) & HUB_ASLEEP_MESSAGE)
-		hub_role_drop(link); /* as it was: what lies there with the flag set stays */
-	else
+	if (hub_get32(end->mine) & HUB_ASLEEP_IN_LOOP) {
+		/* what lies there with the flag set stays, but for answers nobody has come for yet */
+		while (hub_ring_is_quiet(&end->rx) && hub_take(hub, link, 1) > 0)
+			;
+		hub_role_return(hub, link);
+	} else {
 		hub_role_leave(hub, link);
+	}
 }
 
 /*

@@ -179,7 +179,8 @@ struct hub_host {
 	_Atomic uint64_t slot_rescues;       /* slot waiters woken by the tick, not by a bell */
 	_Atomic uint64_t calls_made;
 	_Atomic uint64_t answers_spilled;    /* copied out of their slots unread, for who waited for one */
-	uint8_t reserved[128];
+	_Atomic uint32_t is_crowded;         /* 1: more processes than processors: rather yield than spin */
+	uint8_t reserved[124];
 };
 _Static_assert(sizeof(struct hub_host) == 256, "host is part of the file format");
 
@@ -195,10 +196,12 @@ enum hub_peer_state {
 
 /* Bits of an announcement word: what this end sleeps for. 0: awake, nobody needs to ring. */
 enum {
-	HUB_ASLEEP_MESSAGE = 1, /* shown as the waiting flag */
+	HUB_ASLEEP_MESSAGE = 1, /* whatever comes */
 	HUB_ASLEEP_SPACE = 2,   /* room in the ring this end writes */
 	HUB_ASLEEP_SLOT = 4,    /* a free slot of any class */
-	HUB_ASLEEP_ALL = 7,
+	HUB_ASLEEP_LOUD = 8,    /* messages, but for quiet answers (HUB_FLAG_QUIET); the host only */
+	HUB_ASLEEP_ALL = 15,
+	HUB_ASLEEP_IN_LOOP = HUB_ASLEEP_MESSAGE | HUB_ASLEEP_LOUD, /* shown as the waiting flag */
 };
 
 /*
@@ -296,6 +299,7 @@ enum hub_kind {
 enum {
 	HUB_FLAG_MORE = 1,   /* further frames of this body follow */
 	HUB_FLAG_ANSWER = 2, /* about the answer: travels against, or pays for, the call's way back */
+	HUB_FLAG_QUIET = 4,  /* a call whose caller comes for the answer by itself, and that answer */
 };
 
 /*

@@ -119,8 +119,10 @@ void hub_host_add_cpus(struct shmhub *hub, int pid)
 void hub_host_set_spin(struct shmhub *hub, unsigned live)
 {
 	const unsigned cpus = (unsigned)CPU_COUNT(&hub->cpus);
-	const uint32_t ns = cpus < 2 ? 0 : live >= cpus ? SPIN_BUSY_NS : SPIN_NS;
+	const bool is_crowded = cpus < 2 || live >= cpus;
+	const uint32_t ns = cpus < 2 ? 0 : is_crowded ? SPIN_BUSY_NS : SPIN_NS;
 
+	hub_put32(&hub->map.host->is_crowded, is_crowded);
 	hub_put32(&hub->spin_ns, ns);
 	hub_put32(&hub->map.host->spin_ns, ns);
 }

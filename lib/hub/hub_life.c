@@ -437,7 +437,7 @@ static void open_end(struct shmhub *hub, struct hub_link *link, unsigned peer,
 static void open_link(struct shmhub *hub, struct hub_link *link)
 {
 	hub_put32(&link->entry->host_asleep_tid, hub->event_tid);
-	hub_end_announce(&link->end, HUB_ASLEEP_MESSAGE);
+	hub_end_announce(&link->end, HUB_ASLEEP_LOUD);
 	/* release L1: its end is set up; pairs with acquire L1 in hub_link_now() */
 	atomic_store_explicit(&link->state, HUB_LINK_OPEN | (uint32_t)link->incarnation << 8,
 			      memory_order_release);

@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -32,6 +33,9 @@ enum {
 	SPIN_SCORE = 8,       /* failed spins before they become rare */
 	SPIN_PROBE = 8,       /* then: every so many sleeps one spin */
 	SPIN_NS_MAX = 100000, /* whatever the file says */
+	YIELDS = 3,           /* at least, before a sleep */
+	YIELD_LONG_NS = 1000000, /* nobody who takes turns with us is away for so long */
+	YIELD_BACKOFF = 64, YIELD_BACKOFF_MAX = 8192, /* sleeps without one after that */
 };
 
 struct hub_pool *hub_peer_pool(struct shmhub_peer *peer)
@@ -50,6 +54,7 @@ static void learn_spin(struct shmhub_peer *peer)
 	const uint32_t ns = hub_get32(&peer->map.host->spin_ns);
 
 	peer->spin_ns = ns < SPIN_NS_MAX ? ns : SPIN_NS_MAX;
+	peer->is_crowded = hub_get32(&peer->map.host->is_crowded);
 }
 
 void hub_peer_beat(struct shmhub_peer *peer, unsigned state, unsigned method)
@@ -293,6 +298,7 @@ int shmhub_peer_attach(const struct shmhub_peer_config *config, struct shmhub_pe
 		p->map.fd = p->epoll_fd = -1;
 		p->pool.wake = tell_host;
 		p->spin_score = SPIN_SCORE;
+		p->yield_backoff = YIELD_BACKOFF;
 		hub_frames_init(&p->queue);
 		r = set_up(p, &known, &err);
 	}
@@ -439,20 +445,61 @@ static bool shall_spin(struct shmhub_peer *peer)
 	return ++peer->spin_skips % SPIN_PROBE == 0;
 }
 
-/* True when something came. */
-static bool spin_for_message(struct shmhub_peer *peer)
+/*
+ * With more processes than processors, spinning takes the processor from those who are to send the
+ * message. So they are let run: sched_yield() returns when all who waited for this processor had
+ * their turn, and what was meant for us has come by then, without a bell, a sleep or a wake-up.
+ * (16 peers on one processor: 5 times as many calls.) Where somebody computes for a whole time
+ * slice, that would cost the slice each time: then we sleep as if there were no yielding, and try
+ * again after a while, longer each time.
+ */
+static bool yield_for_message(struct shmhub_peer *peer)
+{
+	const uint64_t begun = hub_now_ns();
+	uint64_t before = begun;
+
+	for (unsigned n = 1;; n++) {
+		sched_yield();
+		const uint64_t now = hub_now_ns();
+
+		if (now - before > YIELD_LONG_NS) {
+			peer->yields_to_skip = peer->yield_backoff;
+			peer->yield_backoff *= peer->yield_backoff < YIELD_BACKOFF_MAX ? 2 : 1;
+		}
+		if (!hub_ring_is_empty(&peer->end.rx))
+			return true;
+		if (now - before > YIELD_LONG_NS || (n >= YIELDS && now - begun >= peer->spin_ns))
+			return false;
+		before = now;
+	}
+}
+
+static bool spin_alone(struct shmhub_peer *peer)
 {
 	struct hub_spin spin = { .for_ns = peer->spin_ns };
 
-	if (!spin.for_ns || !shall_spin(peer))
-		return false;
 	while (hub_ring_is_empty(&peer->end.rx))
-		if (!hub_spin_on(&spin)) {
-			peer->spin_score -= peer->spin_score > 0;
+		if (!hub_spin_on(&spin))
 			return false;
-		}
-	peer->spin_score = SPIN_SCORE;
 	return true;
+}
+
+/* True when something came. */
+static bool wait_awake(struct shmhub_peer *peer)
+{
+	if ((!peer->spin_ns && !peer->is_crowded) || !shall_spin(peer))
+		return false;
+	if (peer->is_crowded && peer->yields_to_skip) {
+		peer->yields_to_skip--;
+		return false;
+	}
+	const bool came = peer->is_crowded ? yield_for_message(peer) : spin_alone(peer);
+
+	if (came)
+		peer->spin_score = SPIN_SCORE;
+	else
+		peer->spin_score -= peer->spin_score > 0;
+	return came;
 }
 
 static const bool never; /* shmhub_peer_run() waits for no call */
@@ -505,7 +552,7 @@ int hub_peer_run_until(struct shmhub_peer *peer, const bool *done, uint64_t dead
 			r = r > 0 ? 0 : r;
 		else if (deadline_ns != HUB_FOREVER && hub_left_ms(deadline_ns) == 0)
 			r = -ETIMEDOUT;
-		else if (!spin_for_message(peer))
+		else if (!wait_awake(peer))
 			r = sleep_on_bell(peer, deadline_ns);
 	}
 	return r;

@@ -50,7 +50,9 @@ struct shmhub_peer {
 	unsigned calls;
 	uint32_t share[HUB_CLASSES_MAX];
 	unsigned spin_score, spin_skips;
+	unsigned yields_to_skip, yield_backoff;
 	uint32_t spin_ns;
+	bool is_crowded;          /* more processes than processors: yield instead of spinning */
 	uint64_t interrupted;     /* sleeps of shmhub_peer_run() that ended with EINTR */
 	bool rang;                /* the last message had to wake the host */
 	uint32_t serving;         /* id of the call whose handler runs; 0: none */

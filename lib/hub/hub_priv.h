@@ -26,6 +26,9 @@
  *   label  word             released by            acquired by             so that
  *   R1     link->role       hub_role leave         hub_role try            the consumer's position
  *                                                                          and all it delivered
+ *   R2     link->dozers     seq_cst on both sides: a caller counts itself in, then looks at the
+ *                           role; whoever leaves the role stores that, then looks for callers
+ *                           whose answers the event thread must be woken for.
  *   L1     link->state      hub_life open, close   senders, takers         the link's end is set up
  *   M1     method_index[]   hub_pend method row    whoever counts a call   the row's name and number
  *   T1     handler[]        shmhub_handle          hub_work_handler        the handler is complete
@@ -172,6 +175,7 @@ struct hub_link {
 	_Atomic uint32_t state;       /* L1: enum hub_link_state, bits 8.. incarnation */
 	_Atomic uint32_t hung_up;     /* the bell is of no use any more */
 	_Atomic uint32_t role;        /* R1: tid of the consumer; 0: the event thread stands in */
+	_Atomic uint32_t dozers;      /* R2: callers that sleep on their own entries */
 	_Atomic uint32_t armed;       /* A1: the event thread's epoll set has the bell */
 	_Atomic int32_t wake_fd;      /* A2: eventfd beside the bell, for the sleeping consumer; -1 */
 	_Atomic uint32_t kicked;      /* the event thread shall take messages without a bell */
@@ -443,6 +447,8 @@ void hub_call_run(struct hub_work *work);
 /* ---- hub_role.c ---------------------------------------------------------------------------- */
 bool hub_role_try(struct hub_link *link);
 void hub_role_leave(struct shmhub *hub, struct hub_link *link);
+/* hub_role_return - back to the event thread, whose announcement stands as it was before. */
+void hub_role_return(struct shmhub *hub, struct hub_link *link);
 /* hub_role_want / hub_role_drop - the life thread's: waits for it, keeps it without duties. */
 void hub_role_want(struct hub_link *link);
 void hub_role_drop(struct hub_link *link);

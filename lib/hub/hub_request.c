@@ -68,7 +68,8 @@ void hub_request_answer(struct shmhub_request *r, int status, bool more, struct 
 {
 	hub_message_init(m, r->began ? HUB_KIND_BODY : HUB_KIND_REPLY,
 			 r->began ? (uint16_t)(r->frame_no + 1) : r->method);
-	m->flags = (uint8_t)(HUB_FLAG_ANSWER | (more ? HUB_FLAG_MORE : 0));
+	m->flags = (uint8_t)(HUB_FLAG_ANSWER |
+			     (more ? HUB_FLAG_MORE : r->began ? 0 : r->m.flags & HUB_FLAG_QUIET));
 	m->call = r->call;
 	m->aux = status;
 }

@@ -312,6 +312,20 @@ bool hub_ring_is_empty(const struct hub_rx *rx)
 	return HUB_WORD_POSITION(word) < rx->position || !word;
 }
 
+bool hub_ring_is_quiet(const struct hub_rx *rx)
+{
+	const struct hub_cell *cell = cell_at(rx->ring, rx->mask, rx->position);
+
+	return !hub_ring_is_empty(rx) && cell->kind == HUB_KIND_REPLY && (cell->flags & HUB_FLAG_QUIET);
+}
+
+bool hub_ring_is_half_full(struct hub_tx *tx)
+{
+	const uint64_t half = (tx->mask + 1) / 2;
+
+	return tx->position - tx->tail > half && (look_at_tail(tx) || tx->position - tx->tail > half);
+}
+
 bool hub_ring_is_torn(const struct hub_rx *rx)
 {
 	const uint64_t cells = rx->mask + 1;

@@ -128,6 +128,18 @@ int hub_ring_next(struct hub_rx *rx, struct hub_message *m, uint32_t now_ms);
 bool hub_ring_is_empty(const struct hub_rx *rx);
 
 /*
+ * hub_ring_is_quiet - is the next message there, and a quiet answer? One that only looks: what
+ * it says is checked by whoever takes the message. Safety: one-owner, wait-free.
+ */
+bool hub_ring_is_quiet(const struct hub_rx *rx);
+
+/*
+ * hub_ring_is_half_full - has the consumer left half of the ring untaken? Looks at its tail only
+ * when that may be. Safety: one-owner (the producer), wait-free.
+ */
+bool hub_ring_is_half_full(struct hub_tx *tx);
+
+/*
  * hub_ring_is_torn - is a later message there although this one is not? Then somebody has
  * overwritten its word, and the consumer would wait for it for ever. Cheap unless `head` says
  * that something is there. Safety: one-owner, wait-free.

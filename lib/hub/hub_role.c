@@ -13,8 +13,13 @@
  * So a ring with an announcement always has exactly one sleeper who will be woken by its bell.
  * (Leaving without announcing and arming is how a predecessor hung: the bell rang for an end
  * at which nobody slept any more.) Other callers of that link that still wait and spin find the
- * role free and take it; those that sleep do so on their own entry and are woken by whoever
+ * role free and take it; those that sleep (doze) do so on their own entry and are woken by whoever
  * delivers to it, so it needs no handing over to them.
+ *
+ * For quiet answers (hub_bell.c) the event thread is woken only while somebody dozes. A caller
+ * counts itself in and then looks at the role, whoever lets go of the role then looks for such
+ * callers: either the caller finds the role free and takes it, or it is found, and MESSAGE is
+ * announced for it.
  *
  * In the hot case - the answer comes while the caller spins - no system call is made: the bell
  * stays armed all the time, and is not rung because the announcement is withdrawn.
@@ -81,6 +86,24 @@ static bool is_usable(const struct hub_link *link)
 	return hub_link_is_open(link) && !hub_get32(&link->hung_up);
 }
 
+static bool has_dozers(const struct hub_link *link)
+{
+	/* seq_cst R2: after the role was let go; pairs with doze() */
+	return atomic_load_explicit(&link->dozers, memory_order_seq_cst);
+}
+
+void hub_role_return(struct shmhub *hub, struct hub_link *link)
+{
+	let_go(link);
+	/* also when MESSAGE stands there: another leaver may have set it after our last look */
+	if (!has_dozers(link) || !is_usable(link))
+		return;
+	/* who has the role by now is awake, and gets a bell too many at most */
+	hub_end_announce(&link->end, HUB_ASLEEP_MESSAGE);
+	if (!hub_ring_is_empty(&link->end.rx))
+		hub_event_kick(hub, link);
+}
+
 /* Back to the event thread. */
 void hub_role_leave(struct shmhub *hub, struct hub_link *link)
 {
@@ -89,16 +112,16 @@ void hub_role_leave(struct shmhub *hub, struct hub_link *link)
 
 	for (int turn = 0; is_usable(link); turn++) {
 		hub_put32(&link->entry->host_asleep_tid, hub->event_tid);
-		hub_end_announce(end, HUB_ASLEEP_MESSAGE);
+		hub_end_announce(end, has_dozers(link) ? HUB_ASLEEP_IN_LOOP : HUB_ASLEEP_LOUD);
 		if (hub_ring_is_empty(&end->rx))
 			break;
-		hub_end_withdraw(end, HUB_ASLEEP_MESSAGE);
+		hub_end_withdraw(end, HUB_ASLEEP_IN_LOOP);
 		kick = turn == TURNS_ON_LEAVE;
 		if (kick || hub_take(hub, link, HUB_TURN) < 0)
 			break;
 	}
 	HUB_STEP("role.leave.announced");
-	let_go(link);
+	hub_role_return(hub, link);
 	if (kick)
 		hub_event_kick(hub, link);
 	hub_event_arm(link);
@@ -213,7 +236,7 @@ static void wait_with_role(struct shmhub *hub, struct hub_pend *pend, uint32_t g
 {
 	struct hub_link *link = &hub->link[pend->peer];
 
-	hub_end_withdraw(&link->end, HUB_ASLEEP_MESSAGE);
+	hub_end_withdraw(&link->end, HUB_ASLEEP_IN_LOOP);
 	while (is_usable(link)) {
 		if (hub_take(hub, link, HUB_TURN) < 0 || !hub_pend_is_waiting(pend, gen, for_credit))
 			break;
@@ -222,6 +245,27 @@ static void wait_with_role(struct shmhub *hub, struct hub_pend *pend, uint32_t g
 			break;
 	}
 	hub_role_leave(hub, link);
+}
+
+/* Another thread has the role: asleep until whoever delivers wakes. False: the role was free. */
+static bool doze(struct shmhub *hub, struct hub_link *link, struct hub_pend *pend, uint32_t gen,
+		 uint64_t deadline_ns, bool for_credit)
+{
+	/* seq_cst R2: counted in, then the look at the role; pairs with has_dozers() */
+	atomic_fetch_add_explicit(&link->dozers, 1, memory_order_seq_cst);
+	/* seq_cst R2: see above */
+	const bool is_free = is_usable(link) &&
+			     !atomic_load_explicit(&link->role, memory_order_seq_cst);
+
+	if (!is_free) {
+		hub_event_tick(hub);
+		hub_spill_sleep(hub);
+		hub_pend_sleep(pend, gen, deadline_ns, for_credit);
+		hub_spill_awake(hub);
+	}
+	/* relaxed: one announcement too many at most */
+	atomic_fetch_sub_explicit(&link->dozers, 1, memory_order_relaxed);
+	return !is_free;
 }
 
 void hub_role_wait(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, uint64_t deadline_ns,
@@ -233,11 +277,9 @@ void hub_role_wait(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, uint
 	while (hub_pend_is_waiting(pend, gen, for_credit)) {
 		if (is_usable(link) && hub_role_try(link)) {
 			wait_with_role(hub, pend, gen, deadline_ns, &spin, for_credit);
-		} else if (!hub_spin_on(&spin)) {
-			hub_event_tick(hub);
-			hub_spill_sleep(hub);
-			hub_pend_sleep(pend, gen, deadline_ns, for_credit);
-			hub_spill_awake(hub);
+		} else if (!hub_spin_on(&spin) &&
+			   !doze(hub, link, pend, gen, deadline_ns, for_credit)) {
+			continue;
 		}
 		if (hub_pend_is_waiting(pend, gen, for_credit) && deadline_ns != HUB_FOREVER &&
 		    hub_left_ms(deadline_ns) == 0)

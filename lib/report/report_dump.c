@@ -430,7 +430,7 @@ static void put_ring(const struct paper *p, const struct state_peer *peer, int d
 			  (unsigned long long)r->read);
 	if (r->bell >= 0)
 		paper_put(p, " bell %lld", (long long)r->bell);
-	if (flag & HUB_ASLEEP_MESSAGE)
+	if (flag & HUB_ASLEEP_IN_LOOP)
 		paper_put(p, ", flag 1");
 }
 

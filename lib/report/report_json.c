@@ -257,7 +257,7 @@ static json_t *ring_json(const struct report *r, const struct state_hub *hub,
 	set(o, "written", counter(ring->written));
 	set(o, "read", counter(ring->read));
 	set(o, "waiting", counter(ring->waiting));
-	set(o, "waiting_flag", json_integer(!!(flag & HUB_ASLEEP_MESSAGE)));
+	set(o, "waiting_flag", json_integer(!!(flag & HUB_ASLEEP_IN_LOOP)));
 	set(o, "bell_pending", positive_or_null(ring->bell));
 	set(o, "bells", counter(ring->bells));
 	set(o, "sending_tid", number_or_null(ring->sending_tid, ring->sending_tid));

@@ -65,7 +65,7 @@ static void put_ring(const struct paper *p, const struct state_hub *hub, const s
 	paper_put(p, "%-12s  %s  %7llu  %4u  %7llu  %7llu  %4d  %4s  %7s  %s\n", peer,
 		  row->dir == HUB_RECV ? "recv" : "send", (unsigned long long)r->waiting,
 		  r->capacity, (unsigned long long)r->written, (unsigned long long)r->read,
-		  !!(flag & HUB_ASLEEP_MESSAGE), number_or_dash(bell, r->bell >= 0, r->bell),
+		  !!(flag & HUB_ASLEEP_IN_LOOP), number_or_dash(bell, r->bell >= 0, r->bell),
 		  r->waiting && r->oldest.is_there ? report_age(age, now, r->oldest.time_us) : "-",
 		  ring_state(row));
 }

@@ -493,6 +493,7 @@ static void take_message(const struct fill *f, const json_t *ring, const char *k
 	m->len = feed_u32(rec, "len", 0);
 	m->slot = feed_u32(rec, "slot", HUB_NO_SLOT);
 	m->kind = kind > 0 ? (uint8_t)kind : HUB_KIND_NONE;
+	m->flags = json_is_true(json_object_get(rec, "quiet")) ? HUB_FLAG_QUIET : 0;
 	m->method = (uint16_t)feed_u32(rec, "method", 0);
 }
 

@@ -10,6 +10,10 @@
  * without the role. A caller without the role sleeps on a word of its own until whoever delivers
  * wakes it.
  *
+ * Answers are quiet: they ring only for MESSAGE, which the event thread announces only while a
+ * caller dozes on a word of its own (label R2). A caller counts itself in, then looks at the role;
+ * whoever lets go of the role then looks for such callers. Notifications are loud.
+ *
  * Leaving without handing over is how the original hung: the bell rang for an end at which
  * nobody slept any more.
  *
@@ -23,9 +27,13 @@
  * variant: ARM_BEFORE_LETTING_GO must-fail
  * variant: DRAIN_WITHOUT_ROLE must-fail
  * variant: SLEEP_WITHOUT_ANNOUNCING must-fail
+ * variant: DOZE_WITHOUT_COUNTING must-fail
+ * variant: DOZE_WITHOUT_SECOND_LOOK must-fail
+ * variant: LEAVE_WITHOUT_LOOK_FOR_DOZERS must-fail
+ * variant: TRUST_MESSAGE_OF_ANOTHER must-fail
  */
 #define CALLERS 2
-#define NOTES   2
+#define NOTES   1                /* with 2 it holds too: 28 million states */
 #define TOTAL   (CALLERS + NOTES)
 #define NOTE    CALLERS          /* in the ring: whose answer, or a notification */
 
@@ -33,8 +41,9 @@
 #define EVENT   9
 
 byte role = FREE;                /* else caller + 1, or EVENT */
-bool announced = true, armed = true;
-bool bell;
+bool loud = true, message = false, armed = true; /* announced: LOUD, MESSAGE */
+byte dozers;
+bool bell, kicked;
 chan ring = [TOTAL] of { byte };
 bool called[CALLERS], answered[CALLERS];
 byte taken;
@@ -55,7 +64,7 @@ active proctype peer() {
 		ring!i;                        /* publish */
 		atomic {                       /* exchange the announcement, ring a sleeper */
 			if
-			:: announced -> announced = false; i = 1
+			:: message || (loud && i == NOTE) -> message = false; loud = false; i = 1
 			:: else -> i = 0
 			fi
 		};
@@ -91,13 +100,17 @@ inline leave() {
 	role = FREE
 #else
 	do
-	:: announced = true;
+	:: if
+	   :: dozers > 0 -> message = true
+	   :: else
+	   fi;
+	   loud = true;
 #ifdef LEAVE_WITHOUT_SECOND_LOOK
 	   break
 #else
 	   if
 	   :: EMPTY -> break
-	   :: else -> announced = false; take_all()
+	   :: else -> message = false; loud = false; take_all()
 	   fi
 #endif
 	od;
@@ -106,10 +119,45 @@ inline leave() {
 	role = FREE
 #else
 	role = FREE;
+#ifndef LEAVE_WITHOUT_LOOK_FOR_DOZERS
+	if
+#ifdef TRUST_MESSAGE_OF_ANOTHER
+	:: dozers > 0 && !message ->
+#else
+	:: dozers > 0 ->
+#endif
+		message = true;
+		if
+		:: EMPTY
+		:: else -> kicked = true
+		fi
+	:: else
+	fi;
+#endif
 #ifndef LEAVE_WITHOUT_ARMING
 	arm()
 #endif
 #endif
+#endif
+}
+
+/* without the role: until woken by whoever delivers, or the role is found free */
+inline doze() {
+#ifndef DOZE_WITHOUT_COUNTING
+	dozers++;
+#endif
+#ifdef DOZE_WITHOUT_SECOND_LOOK
+	answered[me];
+#else
+	if
+	:: role == FREE
+	:: role != FREE -> answered[me]
+	fi;
+#endif
+#ifndef DOZE_WITHOUT_COUNTING
+	dozers--
+#else
+	skip
 #endif
 }
 
@@ -121,29 +169,30 @@ proctype caller(byte me) {
 	:: else ->
 		if
 		:: atomic { role == FREE -> role = me + 1 };
-			announced = false;
+			message = false;
+			loud = false;
 			do
 			:: take_all();
 			   if
 			   :: answered[me] -> break
 			   :: else ->
 #ifndef SLEEP_WITHOUT_ANNOUNCING
-				announced = true;
+				message = true;
 #endif
 				if
 				:: EMPTY ->
 					armed = false;      /* disarm: it sleeps on the bell itself */
 					bell;
 					bell = false;
-					announced = false
-				:: else -> announced = false
+					message = false
+				:: else -> message = false
 				fi
 			   fi
 			od;
 			leave()
 		/* one that spins sees a free role; one that sleeps on its own word, only its answer */
 		:: role != FREE -> (answered[me] || role == FREE)
-		:: role != FREE -> answered[me]
+		:: role != FREE -> doze()
 		:: answered[me]
 		fi
 	od
@@ -161,10 +210,21 @@ active proctype event_thread() {
 		if
 		:: atomic { role == FREE -> role = EVENT };
 			bell = false;
-			announced = false;
+			message = false;
+			loud = false;
 			take_all();
 			leave()
 		:: role != FREE                /* its holder drains, and arms when it leaves */
+		fi
+	:: kicked ->
+		kicked = false;
+		if
+		:: atomic { role == FREE -> role = EVENT };
+			message = false;
+			loud = false;
+			take_all();
+			leave()
+		:: role != FREE
 		fi
 	od
 }

@@ -76,6 +76,7 @@ static const struct layout {
 		F(hub_host, slot_rescues),
 		F(hub_host, calls_made),
 		F(hub_host, answers_spilled),
+		F(hub_host, is_crowded),
 		F(hub_host, reserved),
 	} },
 	{ "hub_peer", sizeof(struct hub_peer), {
