@@ -266,6 +266,7 @@ static int be_function(struct shmhub *hub, const struct hub_link *link, const st
 		return 127;
 	poll(&go, 1, -1);
 	reset_signals(&b->spawn->mask);
+	prctl(PR_SET_NAME, b->spawn->name); /* else it has the name of the thread that forked */
 	return b->spawn->child(&config, b->spawn->arg);
 }
 

@@ -6,16 +6,17 @@
  *	(sleep)		in epoll_wait, ours or the application's, on the doorbell
  *	check		withdraws the announcement, empties the doorbell
  *
- * Before it sleeps the runtime's own loop may spin, as long as that has paid lately: a host that
- * calls again within microseconds then needs no bell. An idle peer never spins and never wakes.
+ * Before it sleeps the runtime's own loop may spin, or yield where processors are few, as long as
+ * that has paid lately: a host that calls again within microseconds then needs no bell. An idle peer
+ * does neither and never wakes.
  */
 #include "lib/hub/hub_peer.h"
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>

@@ -66,6 +66,26 @@ TEST(a_program_gets_its_three_arguments_and_keeps_its_own)
 	hub_live_destroy(hub);
 }
 
+TEST(a_function_runs_in_a_process_of_the_peers_name)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "named", hub_live_echo, NULL);
+	struct shmhub_msg reply;
+	char path[64], comm[32] = "";
+	pid_t pid;
+
+	T_EQ(shmhub_call(hub, peer, LIVE_PID, NULL, 0, 10000, &reply), 0);
+	memcpy(&pid, reply.data, sizeof(pid));
+	shmhub_msg_release(&reply);
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	FILE *f = fopen(path, "re");
+
+	T_OK(f && fgets(comm, sizeof(comm), f));
+	fclose(f);
+	T_STR(comm, "named\n");
+	hub_live_destroy(hub);
+}
+
 TEST(a_program_that_cannot_be_started_is_an_error_with_its_reason)
 {
 	const struct shmhub_spawn s = { .size = sizeof(s), .name = "none",
