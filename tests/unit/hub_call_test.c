@@ -3,6 +3,7 @@
 #include "tests/t.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -500,5 +501,87 @@ TEST(the_files_call_table_says_what_the_host_waits_for)
 	T_EQ(entry->caller_tid, hub_tid());
 	T_EQ(shmhub_cancel(hub, call), 0);
 	T_EQ(HUB_CALL_STATE(hub_get64(&entry->word)), HUB_CALL_FREE);
+	hub_live_destroy(hub);
+}
+
+/* The ring that the peer answers in, and how many answers it is to have written. */
+struct answers {
+	const struct hub_ring *ring;
+	uint64_t messages;
+};
+
+static bool are_sent(void *arg)
+{
+	const struct answers *a = arg;
+
+	return hub_get64(&a->ring->messages) >= a->messages && !hub_get32(&a->ring->sending);
+}
+
+static bool are_taken(void *arg)
+{
+	const struct answers *a = arg;
+
+	return hub_get64(&a->ring->tail) == hub_get64(&a->ring->head);
+}
+
+/* A peer that has answered once, and is past the bell of that. */
+static struct answers first_answer(struct shmhub *hub)
+{
+	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	struct answers a = { hub_map_ring(&hub->map, peer, HUB_SEND), 1 };
+
+	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, NULL, 0, 10000, NULL), 0);
+	hub_live_until(are_sent, &a, "the first answer is sent");
+	return a;
+}
+
+TEST(an_answer_that_nobody_waits_for_yet_rings_nobody_and_is_taken_by_the_tick)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	struct answers a = first_answer(hub);
+	const uint64_t bells = hub_get64(&a.ring->bells);
+	const struct hub_peer *entry = hub_map_peer(&hub->map, 1);
+	struct shmhub_msg reply;
+	uint64_t call;
+
+	T_EQ(hub_get32(&entry->host_asleep) & HUB_ASLEEP_IN_LOOP, HUB_ASLEEP_LOUD);
+	T_EQ(shmhub_call_start(hub, 1, LIVE_ECHO, "abc", 3, 20000, 0, &call), 0);
+	a.messages = 2;
+	hub_live_until(are_sent, &a, "the answer is sent");
+	T_EQ(hub_get64(&a.ring->bells), bells);
+	hub_live_until(are_taken, &a, "the answer is taken");
+	T_EQ(hub_get64(&a.ring->bells), bells);
+	T_EQ(shmhub_wait(hub, call, 0, 0, &reply), 0);
+	T_EQ(reply.len, 3);
+	shmhub_msg_release(&reply);
+	hub_live_destroy(hub);
+}
+
+/* The tick may come in between and take some; so it is tried again when nobody rang. */
+TEST(answers_that_fill_half_a_ring_ring_the_host)
+{
+	enum { CALLS = 40, TRIES = 10 };
+	struct shmhub_config config;
+	struct shmhub_peer_info info = { .size = sizeof(info) };
+	uint64_t call[CALLS];
+
+	shmhub_config_init(&config);
+	config.ring_cells = 64;
+	struct shmhub *hub = hub_live_create(&config);
+	struct answers a = first_answer(hub);
+	const uint64_t bells = hub_get64(&a.ring->bells);
+
+	T_EQ(shmhub_peer_get(hub, 1, &info), 0);
+	for (int try = 0; try < TRIES && hub_get64(&a.ring->bells) == bells; try++) {
+		T_EQ(kill(info.pid, SIGSTOP), 0);
+		for (int i = 0; i < CALLS; i++)
+			T_EQ(shmhub_call_start(hub, 1, LIVE_ECHO, NULL, 0, 20000, 0, &call[i]), 0);
+		T_EQ(kill(info.pid, SIGCONT), 0);
+		a.messages += CALLS;
+		hub_live_until(are_sent, &a, "the answers are sent");
+		for (int i = 0; i < CALLS; i++)
+			T_EQ(shmhub_wait(hub, call[i], -1, 0, NULL), 0);
+	}
+	T_OK(hub_get64(&a.ring->bells) > bells);
 	hub_live_destroy(hub);
 }
