@@ -8,8 +8,9 @@
 calls_kinds=$("$B/fixture/calls")
 declare -A calls_pid=()
 
-calls_blocked() { # PID: its first thread sleeps in a call
-	read -r nr _ <"/proc/$1/syscall" && [ "$nr" != running ]
+calls_blocked() { # KIND: its first thread sleeps in a call, and what it is to sleep over is there
+	[[ $1 != lost_* ]] || grep -q brought "$TMPDIR/out/$1" || return 1
+	read -r nr _ <"/proc/${calls_pid[$1]}/syscall" && [ "$nr" != running ]
 }
 calls_start() {
 	local kind n
@@ -25,7 +26,7 @@ calls_start() {
 	done
 	for kind in $calls_kinds; do
 		n=0
-		until grep -q ready "$TMPDIR/out/$kind" && calls_blocked "${calls_pid[$kind]}"; do
+		until grep -q ready "$TMPDIR/out/$kind" && calls_blocked "$kind"; do
 			n=$((n + 1))
 			[ $n -lt 3000 ] || { echo "$kind does not block: $(cat "$TMPDIR/out/$kind")" >&2; exit 1; }
 			sleep 0.01
@@ -36,7 +37,7 @@ calls_returned() {
 	grep -q returned "$TMPDIR/out/$1" || ! kill -0 "${calls_pid[$1]}" 2>/dev/null
 }
 calls_says() {
-	sed -n 2p "$TMPDIR/out/$1"
+	grep returned "$TMPDIR/out/$1"
 }
 calls_end() {
 	local kind
