@@ -45,7 +45,7 @@ static void put_raw(struct shmhub_peer *self, const struct forged *f, uint32_t o
 		sched_yield();
 	hub_ring_write(&end->tx, &m, m.small);
 	hub_ring_publish(&end->tx, n, f->len);
-	hub_end_wake(end, HUB_ASLEEP_MESSAGE);
+	hub_end_wake(end, HUB_ASLEEP_IN_LOOP);
 }
 
 static void forge(struct shmhub_request *r, void *self)
