@@ -53,7 +53,7 @@ struct ipc_ops {
 	bool has_deaths;             /* side 1 dies where it is told to */
 };
 
-extern const struct ipc_ops ipc_shmhub, ipc_futex, ipc_bare, ipc_seqpacket, ipc_stream, ipc_pipe, ipc_mq,
+extern const struct ipc_ops ipc_shmhub, ipc_futex, ipc_bell, ipc_bare, ipc_seqpacket, ipc_stream, ipc_pipe, ipc_mq,
 	ipc_zmq, ipc_nng, ipc_iceoryx;
 
 extern struct ipc_shared *ipc_pair; /* of the pair that is measured */

@@ -107,6 +107,8 @@ static const struct row_plan plan[] = {
 	{ "oneway10M_unix", "GB/s", ONE_WAY, 10 << 20, 300, 0, true, 3, { UNIX }, 0 },
 	{ "many16_depth1", "k/s", MANY, 64, 16, 1, true, 1.2, { MANY_PEERS }, 0 },
 	{ "many16_depth8", "k/s", MANY, 64, 16, 8, true, 3, { MANY_PEERS }, 0 },
+	/* what a socket as doorbell costs: one that passes nothing but a byte */
+	{ "limit_parked", "us", PARKED, 64, 300, 0, false, 0, { &ipc_bell, &ipc_futex }, 0 },
 	/* what the memory itself allows: bare buffers between two processes that only spin */
 	{ "limit64K", "GB/s", ONE_WAY, 64 << 10, 20000, 0, true, 0, { &ipc_bare }, 0 },
 	{ "limit1M", "GB/s", ONE_WAY, 1 << 20, 3000, 0, true, 0, { &ipc_bare }, 0 },

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <mqueue.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -411,6 +412,70 @@ static void futex_teardown(void)
 const struct ipc_ops ipc_futex = {
 	.name = "futex", .max_bytes = 64, .setup = futex_setup, .serve = futex_serve,
 	.send = futex_send, .receive = futex_receive, .teardown = futex_teardown,
+};
+
+/* ---- a bare doorbell: what a socket in a poll set costs over the futex ---------------------- */
+
+static int bell[2]; /* side 0's end, side 1's */
+
+static void bell_wait(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char bytes[256];
+
+	poll(&p, 1, -1);
+	(void)!recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+}
+
+static void bell_ring(int fd)
+{
+	(void)!send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static int bell_setup(size_t bytes)
+{
+	const int r = futex_setup(bytes); /* for the payloads */
+
+	return r ? r : socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bell) ? -errno : 0;
+}
+
+static int bell_send(size_t bytes, uint64_t seed)
+{
+	ipc_fill(futexes->payload[0], bytes, seed);
+	bell_ring(bell[0]);
+	return 0;
+}
+
+static int bell_receive(size_t bytes, uint64_t *sum)
+{
+	bell_wait(bell[0]);
+	*sum = ipc_sum(futexes->payload[1], bytes);
+	return 0;
+}
+
+static int bell_serve(struct ipc_shared *shared, size_t bytes, bool echo)
+{
+	(void)echo;
+	for (uint32_t i = 0;; i++) {
+		bell_wait(bell[1]);
+		ipc_count(shared, ipc_sum(futexes->payload[0], bytes));
+		ipc_pause(shared);
+		ipc_fill(futexes->payload[1], bytes, i);
+		bell_ring(bell[1]);
+	}
+	return 0;
+}
+
+static void bell_teardown(void)
+{
+	close(bell[0]);
+	close(bell[1]);
+	futex_teardown();
+}
+
+const struct ipc_ops ipc_bell = {
+	.name = "bare-doorbell", .max_bytes = 64, .setup = bell_setup, .serve = bell_serve,
+	.send = bell_send, .receive = bell_receive, .teardown = bell_teardown,
 };
 
 /* ---- no transport at all: what handing bytes from one processor to the other costs --------- */
