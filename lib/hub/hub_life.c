@@ -740,15 +740,16 @@ void hub_life_leaving(struct shmhub *hub, struct hub_link *link)
 
 void hub_life_attached(struct shmhub *hub, struct hub_link *link)
 {
-	uint32_t was = 0;
+	uint32_t was = 0, starting = HUB_PEER_STARTING;
 
 	/* relaxed: the first bell with a loop_tid; told once per incarnation */
 	if (hub_get32(&link->attached) ||
 	    !atomic_compare_exchange_strong_explicit(&link->attached, &was, 1, memory_order_relaxed,
 						     memory_order_relaxed))
 		return;
-	if (hub_get32(&link->entry->state) == HUB_PEER_STARTING)
-		set_state(link, HUB_PEER_LIVE);
+	/* release P1: as set_state(); in one step, for it may be quarantined just now */
+	atomic_compare_exchange_strong_explicit(&link->entry->state, &starting, HUB_PEER_LIVE,
+						memory_order_release, memory_order_relaxed);
 	pthread_mutex_lock(&hub->life_lock);
 	hub_host_add_cpus(hub, link->pid);
 	note_living(hub);
