@@ -4,7 +4,7 @@
 set -u
 wrong=0
 steps=$(sed -n 's/.*HUB_STEP("\([^"]*\)").*/\1/p' lib/hub/*.c | sort -u)
-killed=$(grep -ohE '"(bell|call|file|life|peer|ring|role|slot)\.[a-z_.]*[a-z_]"' tests/crash/*.c \
+killed=$(grep -ohE '"(bell|call|file|life|peer|ring|role|slot|spill)\.[a-z_.]*[a-z_]"' tests/crash/*.c \
 	tests/unit/hub_file_test.c | tr -d '"' | sort -u)
 [ -n "$steps" ] || { echo "no steps found in lib/hub"; exit 1; }
 for label in $(comm -23 <(echo "$steps") <(echo "$killed")); do
