@@ -63,7 +63,7 @@ static int peer(const struct shmhub_peer_config *config, void *arg)
 static unsigned start(struct shmhub *hub, const char *name, int *ready)
 {
 	const struct shmhub_spawn spawn = { .size = sizeof(spawn), .name = name, .child = peer,
-					    .arg = ready };
+					    .arg = ready, .die_with_host = 1 };
 	unsigned id;
 
 	must(shmhub_spawn(hub, &spawn, &id, NULL), "spawn");
@@ -127,7 +127,8 @@ static void host(const char *path, int stuck_in, int *stuck_out, int ready)
 	/* taken by nobody any more: one in the ring, one in a slot */
 	must(shmhub_notify(hub, beta, NOTE, "small", 5, 0, SHMHUB_NOWAIT), "notify");
 	must(shmhub_notify(hub, beta, NOTE, large, LARGE, 0, SHMHUB_NOWAIT), "notify");
-	must(shmhub_reserve(hub, alpha, LARGE, 0, &kept), "reserve");
+	/* waits, should alpha not have given back the slot of its last request yet */
+	must(shmhub_reserve(hub, alpha, LARGE, 10000, &kept), "reserve");
 	must(shmhub_peer_get(hub, alpha, &a) || shmhub_peer_get(hub, beta, &b) ? -ENOENT : 0, "peers");
 	until_asleep(a.pid);
 	if (write(ready, (pid_t[2]){ a.pid, b.pid }, 2 * sizeof(pid_t)) != 2 * sizeof(pid_t))
