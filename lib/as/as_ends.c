@@ -1,14 +1,11 @@
 #include "lib/as/as_ends.h"
 
 #include <fcntl.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 
+#include "lib/as/as_diag.h"
 #include "lib/as/as_fmt.h"
 #include "lib/as/as_lines.h"
 #include "lib/as/as_sys.h"
@@ -245,50 +242,12 @@ bool as_ends_is_fifo(int proc_fd, pid_t tid, int fd)
 	       S_ISFIFO(st.stx_mode);
 }
 
-static uint64_t peer_in(const char *buf, ssize_t n)
-{
-	const struct nlmsghdr *h = (const void *)buf;
-	const size_t fixed = NLMSG_LENGTH(sizeof(struct unix_diag_msg));
-	uint32_t peer;
-
-	if (n < (ssize_t)fixed || h->nlmsg_type != SOCK_DIAG_BY_FAMILY || h->nlmsg_len > (size_t)n)
-		return 0;
-	for (size_t at = NLMSG_ALIGN(fixed); at + sizeof(struct rtattr) <= h->nlmsg_len;) {
-		const struct rtattr *a = (const void *)(buf + at);
-
-		if (a->rta_len < sizeof(*a) || at + a->rta_len > h->nlmsg_len)
-			return 0;
-		if (a->rta_type == UNIX_DIAG_PEER && a->rta_len >= sizeof(*a) + sizeof(peer)) {
-			memcpy(&peer, buf + at + sizeof(*a), sizeof(peer));
-			return peer;
-		}
-		at += RTA_ALIGN(a->rta_len);
-	}
-	return 0;
-}
-
 uint64_t as_ends_peer(int diag, const char *link, size_t n)
 {
-	const uint64_t inode = number_in(link, n, "socket:[");
-	struct {
-		struct nlmsghdr h;
-		struct unix_diag_req req;
-	} ask = {
-		.h = { .nlmsg_len = sizeof(ask),
-		       .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-		       .nlmsg_flags = NLM_F_REQUEST },
-		.req = { .sdiag_family = AF_UNIX,
-			 .udiag_states = ~0u,
-			 .udiag_ino = (uint32_t)inode,
-			 .udiag_show = UDIAG_SHOW_PEER,
-			 .udiag_cookie = { ~0u, ~0u } },
-	};
-	_Alignas(8) char buf[512];
+	uint32_t peer;
 
-	if (diag < 0 || !inode || inode > UINT32_MAX ||
-	    as_sys_sendto(diag, &ask, sizeof(ask), MSG_DONTWAIT, NULL, 0) < 0)
-		return 0;
-	/* the kernel has answered before sendto() returned */
-	const ssize_t got = as_sys_recv(diag, buf, sizeof(buf), MSG_DONTWAIT);
-	return got < 0 ? 0 : peer_in(buf, got);
+	return as_diag_unix(diag, number_in(link, n, "socket:["), UDIAG_SHOW_PEER, UNIX_DIAG_PEER,
+			    &peer, sizeof(peer))
+		       ? peer
+		       : 0;
 }

@@ -1,11 +1,8 @@
 #include <errno.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 
+#include "lib/as/as_diag.h"
 #include "lib/as/as_record_hub.h"
 #include "lib/as/as_sys.h"
 
@@ -97,52 +94,14 @@ static int64_t unread_of_fd(int pidfd, int fd, uint64_t inode)
 	return err ? -1 : n;
 }
 
-/* The answer to one question about one socket; -1 when it holds no count. */
-static int64_t parse_diag(const char *buf, ssize_t n)
-{
-	const struct nlmsghdr *h = (const void *)buf;
-	const size_t fixed = NLMSG_LENGTH(sizeof(struct unix_diag_msg));
-
-	if (n < (ssize_t)fixed || h->nlmsg_type != SOCK_DIAG_BY_FAMILY || h->nlmsg_len > (size_t)n)
-		return -1;
-	for (size_t at = NLMSG_ALIGN(fixed); at + sizeof(struct rtattr) <= h->nlmsg_len;) {
-		const struct rtattr *a = (const void *)(buf + at);
-		const struct unix_diag_rqlen *q = (const void *)(buf + at + sizeof(*a));
-
-		if (a->rta_len < sizeof(*a) || at + a->rta_len > h->nlmsg_len)
-			return -1;
-		if (a->rta_type == UNIX_DIAG_RQLEN && a->rta_len >= sizeof(*a) + sizeof(*q))
-			return q->udiag_rqueue;
-		at += RTA_ALIGN(a->rta_len);
-	}
-	return -1;
-}
-
 /* What the kernel says of any socket of this network namespace. */
 static int64_t unread_of_inode(int diag, uint64_t inode)
 {
-	struct {
-		struct nlmsghdr h;
-		struct unix_diag_req req;
-	} ask = {
-		.h = { .nlmsg_len = sizeof(ask),
-		       .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-		       .nlmsg_flags = NLM_F_REQUEST },
-		.req = { .sdiag_family = AF_UNIX,
-			 .udiag_states = ~0u,
-			 .udiag_ino = (uint32_t)inode,
-			 .udiag_show = UDIAG_SHOW_RQLEN,
-			 .udiag_cookie = { ~0u, ~0u } },
-	};
-	_Alignas(8) char buf[512];
+	struct unix_diag_rqlen q;
 
-	if (diag < 0 || !inode)
-		return -1;
-	if (as_sys_sendto(diag, &ask, sizeof(ask), MSG_DONTWAIT, NULL, 0) < 0)
-		return -1;
-	/* the kernel has answered before sendto() returned */
-	const ssize_t n = as_sys_recv(diag, buf, sizeof(buf), MSG_DONTWAIT);
-	return n < 0 ? -1 : parse_diag(buf, n);
+	return as_diag_unix(diag, inode, UDIAG_SHOW_RQLEN, UNIX_DIAG_RQLEN, &q, sizeof(q))
+		       ? (int64_t)q.udiag_rqueue
+		       : -1;
 }
 
 /* Bytes unread at the consumer's end of a ring; -1: not known. */
