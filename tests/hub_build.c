@@ -234,6 +234,19 @@ void hub_build_give(struct hub_build *b, unsigned i, unsigned peer, unsigned dir
 	atomic_store(&slot->word, HUB_SLOT_WORD(state, direction, peer, 1, i + 1));
 }
 
+void hub_build_crowd(struct hub_build *b)
+{
+	hub_build_open(b, 3);
+	atomic_store(&hub_build_class(b, 0)->slots, HUB_CROWD_ALL);
+	for (unsigned i = 0; i < HUB_CROWD_MANY; i++)
+		hub_build_give(b, i, 1, HUB_TO_PEER, i % 2 ? HUB_SLOT_HELD : HUB_SLOT_IN_FLIGHT,
+			       90000 - i);
+	hub_build_give(b, HUB_CROWD_SENT, 2, HUB_TO_PEER, HUB_SLOT_IN_FLIGHT, 11000);
+	hub_build_give(b, HUB_CROWD_LATER, 2, HUB_TO_PEER, HUB_SLOT_IN_FLIGHT, 10999);
+	hub_build_give(b, HUB_CROWD_ANSWER, 2, HUB_TO_HOST, HUB_SLOT_IN_FLIGHT, 10998);
+	hub_build_give(b, HUB_CROWD_HELD, 2, HUB_TO_PEER, HUB_SLOT_HELD, 12000);
+}
+
 struct hub_call *hub_build_call(struct hub_build *b, unsigned by, unsigned i)
 {
 	return by ? element(b, HUB_SECTION_PEERCALLS, 0, (uint64_t)by * HUB_PEER_CALLS + i)

@@ -60,6 +60,17 @@ void hub_build_give(struct hub_build *b, unsigned i, unsigned peer, unsigned dir
 		    unsigned state, unsigned age_ms);
 
 /*
+ * hub_build_crowd - opened, and with more slots of class 0 in the hands of peer 1 than any look
+ * lists; then, younger, four of peer 2: two sent to it, one that it sent, one that it holds.
+ */
+enum {
+	HUB_CROWD_MANY = 400,
+	HUB_CROWD_SENT = HUB_CROWD_MANY, HUB_CROWD_LATER, HUB_CROWD_ANSWER, HUB_CROWD_HELD,
+	HUB_CROWD_ALL,
+};
+void hub_build_crowd(struct hub_build *b);
+
+/*
  * hub_build_put - write a message of 1 to 4 cells at the head of a ring and publish it: call
  * 65537, method 2, 10 bytes of payload in the ring. Times are HUB_BUILD_AGE_MS - 8000.
  * hub_build_take - its consumer takes the next message.

@@ -70,23 +70,14 @@ static size_t count_slots(json_t *array, unsigned from, unsigned to)
 /* As source_hub_test has it for a look at the file. */
 TEST(a_peer_that_holds_hundreds_of_slots_does_not_hide_what_another_lost)
 {
-	enum { MANY = 400, SENT = MANY, LATER, ANSWER, HELD, ALL };
-
-	hub_build_open(&b, 3);
-	atomic_store(&hub_build_class(&b, 0)->slots, ALL);
-	for (unsigned i = 0; i < MANY; i++)
-		hub_build_give(&b, i, 1, HUB_TO_PEER, i % 2 ? HUB_SLOT_HELD : HUB_SLOT_IN_FLIGHT,
-			       90000 - i);
-	hub_build_give(&b, SENT, 2, HUB_TO_PEER, HUB_SLOT_IN_FLIGHT, 11000);
-	hub_build_give(&b, LATER, 2, HUB_TO_PEER, HUB_SLOT_IN_FLIGHT, 10999);
-	hub_build_give(&b, ANSWER, 2, HUB_TO_HOST, HUB_SLOT_IN_FLIGHT, 10998);
-	hub_build_give(&b, HELD, 2, HUB_TO_PEER, HUB_SLOT_HELD, 12000);
+	hub_build_crowd(&b);
 	json_t *told = lines();
 
 	T_EQ(count_slots(told, 0, AS_RECORD_SLOTS - 1), AS_RECORD_SLOTS);
-	T_EQ(count_slots(told, SENT, SENT), 1); /* the oldest in flight to that peer */
-	T_EQ(count_slots(told, ANSWER, ANSWER), 1); /* and from it */
-	T_EQ(count_slots(told, 0, ALL), AS_RECORD_SLOTS + 2);
+	/* the oldest in flight to that peer, and from it */
+	T_EQ(count_slots(told, HUB_CROWD_SENT, HUB_CROWD_SENT), 1);
+	T_EQ(count_slots(told, HUB_CROWD_ANSWER, HUB_CROWD_ANSWER), 1);
+	T_EQ(count_slots(told, 0, HUB_CROWD_ALL), AS_RECORD_SLOTS + 2);
 	json_decref(told);
 	hub_build_close(&b);
 }

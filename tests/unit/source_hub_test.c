@@ -803,25 +803,15 @@ static bool lists_slot(const struct state_hub *hub, uint32_t i)
 
 TEST(a_peer_that_holds_hundreds_of_slots_does_not_hide_what_another_lost)
 {
-	enum { MANY = 400, SENT = MANY, LATER, ANSWER, HELD, ALL };
-
-	hub_build_open(&b, 3);
-	atomic_store(&hub_build_class(&b, 0)->slots, ALL);
-	for (unsigned i = 0; i < MANY; i++)
-		hub_build_give(&b, i, 1, HUB_TO_PEER, i % 2 ? HUB_SLOT_HELD : HUB_SLOT_IN_FLIGHT,
-			       90000 - i);
-	hub_build_give(&b, SENT, 2, HUB_TO_PEER, HUB_SLOT_IN_FLIGHT, 11000);
-	hub_build_give(&b, LATER, 2, HUB_TO_PEER, HUB_SLOT_IN_FLIGHT, 10999);
-	hub_build_give(&b, ANSWER, 2, HUB_TO_HOST, HUB_SLOT_IN_FLIGHT, 10998);
-	hub_build_give(&b, HELD, 2, HUB_TO_PEER, HUB_SLOT_HELD, 12000);
+	hub_build_crowd(&b);
 	const struct state_hub *hub = look();
 
 	T_OK(lists_slot(hub, 0));
 	T_OK(lists_slot(hub, HUB_LOOK_SLOTS - 1));
-	T_OK(lists_slot(hub, SENT)); /* the oldest in flight to that peer */
-	T_OK(lists_slot(hub, ANSWER)); /* and from it */
-	T_OK(!lists_slot(hub, LATER));
-	T_OK(!lists_slot(hub, HELD));
+	T_OK(lists_slot(hub, HUB_CROWD_SENT)); /* the oldest in flight to that peer */
+	T_OK(lists_slot(hub, HUB_CROWD_ANSWER)); /* and from it */
+	T_OK(!lists_slot(hub, HUB_CROWD_LATER));
+	T_OK(!lists_slot(hub, HUB_CROWD_HELD));
 	T_EQ(hub->slots, HUB_LOOK_SLOTS + 2);
 	done();
 }
