@@ -146,7 +146,7 @@ int hub_end_send(struct hub_end *end, struct hub_message *m, const void *payload
 		hub_put64(&ring->full, ++end->tx.full);
 		return r;
 	}
-	if (m->slot != HUB_NO_SLOT && m->kind == HUB_KIND_REPLY)
+	if (m->slot != HUB_NO_SLOT && m->kind == HUB_KIND_REPLY) /* loud, and readers are to see it */
 		m->flags &= (uint8_t)~HUB_FLAG_QUIET;
 	m->time_ms = hub_end_ms(end);
 	m->peer = (uint32_t)end->peer | (uint32_t)end->incarnation << 16;
