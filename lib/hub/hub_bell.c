@@ -8,8 +8,8 @@
  * Quiet answers. Most answers need no bell: whoever made the call comes for it, looks into the ring
  * and then announces MESSAGE before it sleeps. While nobody does, the host's event thread stands in
  * and announces only LOUD: everything else wakes it. A bell, the event thread's way through epoll
- * and its fight for the caller's processor are saved (a third of the time of a call to a peer that
- * sleeps). An answer is loud when it lies in a slot (which others may wait for), and when the
+ * and its fight for the caller's processor are saved (16 peers with 8 calls each, together with
+ * yielding: 2.0 instead of 0.6 to 0.8 million calls a second). An answer is loud when it lies in a slot (which others may wait for), and when the
  * ring is more than half full (which the peer's other messages may wait for).
  *
  * If the waker dies between publication and bell, the kernel closes its end and the hangup wakes

@@ -450,7 +450,7 @@ static bool shall_spin(struct shmhub_peer *peer)
  * With more processes than processors, spinning takes the processor from those who are to send the
  * message. So they are let run: sched_yield() returns when all who waited for this processor had
  * their turn, and what was meant for us has come by then, without a bell, a sleep or a wake-up.
- * (16 peers on one processor: 5 times as many calls.) Where somebody computes for a whole time
+ * (16 peers on one processor: 3 to 6 times as many calls.) Where somebody computes for a whole time
  * slice, that would cost the slice each time: then we sleep as if there were no yielding, and try
  * again after a while, longer each time.
  */
