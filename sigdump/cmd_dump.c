@@ -252,16 +252,25 @@ static int add_children(struct asking *a, pid_t parent, const char *path,
 	return 0;
 }
 
-static int check_answer(const struct target *t, struct err *err)
+/* A full disk is no reason to see nothing: who wants to know now would have to restart it first. */
+static void look_in_spite(struct asking *a, const struct target *t)
 {
-	const int error = t->answer.dump_error;
+	const int error = -t->answer.dump_error;
+	const char *feed = t->answer.feed;
+	/* relaxed: a private copy */
+	const bool has_hub = atomic_load_explicit(&t->answer.hubs, memory_order_relaxed);
+	struct err err;
 
-	if (!error)
-		return 0;
-	errno = -error;
-	err_set(err, error, "pid %d (%s): could not write its feed %s (%m)", (int)t->pid, t->name,
-		t->answer.feed);
-	return err_next(err, "sigdump run --feed DIR, with a directory that it may write to");
+	errno = error;
+	err_set(&err, -error, "pid %d (%s): could not write its feed%s%s (%m): looked at from outside",
+		(int)t->pid, t->name, *feed ? " " : "", feed);
+	err_next(&err, "%s%s", has_hub ? "its rings and bells are missing here; " : "",
+		 error == ENOSPC || error == EDQUOT ? "make room there" :
+						      "sigdump run --feed DIR, which it may write to");
+	if (!a->o->quiet && !a->before)
+		err_print(stderr, "sigdump", "warning", &err);
+	if (!look_again(a, t))
+		begin_outside(a, t);
 }
 
 static void take_answer(struct asking *a, size_t i)
@@ -274,8 +283,10 @@ static void take_answer(struct asking *a, size_t i)
 		look_from_outside(a, t);
 		return;
 	}
-	if (!code)
-		code = check_answer(t, &err);
+	if (!code && t->answer.dump_error) {
+		look_in_spite(a, t);
+		return;
+	}
 	if (!code) {
 		const struct as_control page = t->answer; /* the list may move */
 

@@ -105,8 +105,9 @@ static int print_json(FILE *out, const struct report *r, struct err *err)
 	return failed ? err_set(err, -EIO, "the report cannot be written (%m)") : 0;
 }
 
-static void print_text(FILE *out, const struct report *r, uint64_t family,
-		       const struct dump_options *o)
+/* Returns how many processes were told. */
+static size_t print_text(FILE *out, const struct report *r, uint64_t family,
+			 const struct dump_options *o)
 {
 	const struct paper p = paper_for(out, o);
 	size_t shown = 0;
@@ -119,6 +120,7 @@ static void print_text(FILE *out, const struct report *r, uint64_t family,
 		report_dump(&p, r, &r->st->process[i]);
 	}
 	report_followed(&p, r);
+	return shown;
 }
 
 static int print(FILE *out, struct state *st, struct judge *judge, uint64_t family,
@@ -131,8 +133,8 @@ static int print(FILE *out, struct state *st, struct judge *judge, uint64_t fami
 	int code = 0;
 	if (o->format == DUMP_JSON)
 		code = print_json(out, &r, err);
-	else
-		print_text(out, &r, family, o);
+	else if (!print_text(out, &r, family, o))
+		code = err_set(err, -ENODATA, "the dump is not in its feed: somebody has changed the file");
 	report_end(&r);
 	return code;
 }

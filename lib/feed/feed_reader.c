@@ -183,7 +183,9 @@ static json_t *parse(struct feed_reader *r, const char *line, size_t len)
 
 uint64_t feed_reader_skim(struct feed_reader *r, uint64_t n)
 {
-	const uint64_t left = r->skim > r->taken ? r->skim - r->taken : 0;
+	/* a last line that is cut off belongs to this file, too */
+	const uint64_t past = r->taken + (r->end - r->begin);
+	const uint64_t left = r->skim > past ? r->skim - past : 0;
 
 	r->skim = n;
 	return left;

@@ -256,3 +256,19 @@ TEST(of_what_is_not_recent_only_dictionaries_are_handed_out)
 	feed_chain_close(chain);
 	begin();
 }
+
+TEST(a_cut_off_last_line_is_no_part_of_what_lies_behind_it)
+{
+	begin();
+	put_head(1, 1, "0xa");
+	put(1, "{\"v\":1,\"t\":\"x\",\"n\":2,\"and so on, for longer than what is recent");
+	put_head(0, 2, "0xa");
+	put_record(0, 3);
+	put_record(0, 4);
+	struct feed_chain *chain = opened();
+
+	feed_chain_recent(chain, 2 * strlen("{\"v\":1,\"t\":\"x\",\"n\":3}\n"));
+	T_STR(read_all(chain), "[1][2]3 4 ");
+	feed_chain_close(chain);
+	begin();
+}
