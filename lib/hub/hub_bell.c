@@ -49,6 +49,7 @@ void hub_end_open(struct hub_end *end, const struct hub_map *map, unsigned peer,
 	end->mine = is_host ? &entry->host_asleep : &entry->peer_asleep;
 	end->mine_ms = is_host ? &entry->host_asleep_ms : &entry->peer_asleep_ms;
 	end->theirs = is_host ? &entry->peer_asleep : &entry->host_asleep;
+	hub_pace_open(&end->pace, &out->tail, end->theirs);
 	end->bell = bell;
 	end->handled = hub_get64(&in->handled);
 	end->peer = (uint16_t)peer;
@@ -156,6 +157,8 @@ int hub_end_send(struct hub_end *end, struct hub_message *m, const void *payload
 		*at = end->tx.position;
 	hub_put32(&ring->sending, hub_tid());
 	hub_ring_publish(&end->tx, n, m->len);
+	if (m->slot != HUB_NO_SLOT)
+		hub_pace_note(&end->pace, end->tx.position, m->slot);
 #ifdef SHMHUB_FAULTS
 	if (hub_fault(end->is_host ? end->peer : 0, HUB_FAULT_STOP_SENDING))
 		raise(SIGSTOP);

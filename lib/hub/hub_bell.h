@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "lib/hub/hub_map.h"
+#include "lib/hub/hub_pace.h"
 #include "lib/hub/hub_ring.h"
 
 struct hub_end {
@@ -21,6 +22,7 @@ struct hub_end {
 	struct hub_peer *entry;
 	struct hub_tx tx;
 	struct hub_rx rx;
+	struct hub_pace pace;        /* of what this end sends */
 	_Atomic uint32_t *mine;      /* what this end sleeps for */
 	_Atomic uint32_t *mine_ms;
 	_Atomic uint32_t *theirs;    /* what the other end sleeps for */

@@ -100,6 +100,16 @@ static inline bool hub_spin_on(struct hub_spin *spin)
 	return now < spin->until_ns;
 }
 
+/* hub_relax_apart - between two looks at a word that the other side stores to: each look takes the
+ * line from it. */
+static inline void hub_relax_apart(void)
+{
+	enum { PAUSES = 8 };
+
+	for (unsigned i = 0; i < PAUSES; i++)
+		hub_relax();
+}
+
 /* Sleeps while *word is `seen`, until woken or the (CLOCK_MONOTONIC) deadline. Between threads
  * of this process only. Returns 0, or -ETIMEDOUT; anything else means: look again. */
 static inline int hub_futex_wait(const void *word, uint32_t seen, uint64_t deadline_ns)

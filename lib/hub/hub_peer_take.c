@@ -301,6 +301,7 @@ struct want { /* what a slot is for */
 	size_t bytes;
 	bool is_answer;
 	bool waits;
+	uint32_t likely; /* a slot that is probably free */
 	struct hub_slot_ref *slot;
 	int result; /* -EAGAIN until it is settled */
 };
@@ -321,7 +322,7 @@ static int claim_in(struct shmhub_peer *peer, unsigned klass, const struct want 
 	if (!has_share(peer, klass, w->is_answer))
 		return -EAGAIN;
 	const int r = hub_slot_claim(&peer->pool.slots, klass, (uint32_t)w->bytes, hub_peer_own(peer),
-				     w->is_answer, w->slot);
+				     w->is_answer, w->likely, w->slot);
 
 	peer->share[klass] += !r;
 	if (r && r != -EAGAIN) /* one was taken for a moment: who looked just then must look again */
@@ -374,7 +375,10 @@ int hub_peer_claim(struct shmhub_peer *peer, size_t bytes, bool is_answer, uint6
 	}
 	if (r)
 		return r;
-	struct want want = { (unsigned)klass, bytes, is_answer, false, slot, -EAGAIN };
+	if (!is_answer && deadline_ns)
+		hub_pace_wait(&peer->end.pace, bytes, peer->spin_ns);
+	struct want want = { (unsigned)klass, bytes, is_answer, false,
+			     hub_pace_slot(&peer->end.pace, bytes), slot, -EAGAIN };
 
 	if (!try_claim(peer, &want) && deadline_ns) {
 		want.waits = true;

@@ -149,11 +149,8 @@ bool hub_ring_is_due(const struct hub_rx *rx, uint64_t from)
 bool hub_ring_moves(const _Atomic uint64_t *count, uint64_t from, uint64_t by,
 		    struct hub_spin *spin)
 {
-	enum { PAUSES = 8 }; /* each look takes the line from the consumer, who stores there */
-
 	while (hub_get64(count) - from <= by) {
-		for (unsigned i = 0; i < PAUSES; i++)
-			hub_relax();
+		hub_relax_apart();
 		spin->n |= HUB_LOOKS_PER_CLOCK - 1; /* a look at the clock costs less than these */
 		if (!hub_spin_on(spin))
 			return false;

@@ -113,6 +113,7 @@ struct want { /* a slot for what is to be sent */
 	struct hub_slot_end end;
 	size_t bytes;
 	bool is_answer;
+	uint32_t likely; /* a slot that is probably free */
 };
 
 /* With link->share_lock. The count is corrected when it seems used up. */
@@ -147,7 +148,7 @@ static int claim_in(struct shmhub *hub, const struct want *w, unsigned klass,
 
 	if (has)
 		r = hub_slot_claim(&hub->pool.slots, klass, (uint32_t)w->bytes, w->end,
-				   w->is_answer, slot);
+				   w->is_answer, w->likely, slot);
 	if (!r)
 		count_share(hub, w->link, klass);
 	pthread_mutex_unlock(&w->link->share_lock);
@@ -211,7 +212,7 @@ static struct hub_slot_end end_of(const struct hub_link *link, unsigned incarnat
 static int claim(struct shmhub *hub, struct hub_link *link, unsigned incarnation, size_t bytes,
 		 bool is_answer, uint64_t deadline_ns, struct hub_slot_ref *slot)
 {
-	const struct want want = { link, end_of(link, incarnation), bytes, is_answer };
+	struct want want = { link, end_of(link, incarnation), bytes, is_answer, HUB_NO_SLOT };
 	const int klass = hub_slot_class_for(&hub->pool.slots, bytes);
 
 	if (klass < 0) {
@@ -219,6 +220,9 @@ static int claim(struct shmhub *hub, struct hub_link *link, unsigned incarnation
 		hub_put64(&link->entry->host_too_large_bytes, bytes);
 		return klass;
 	}
+	if (!is_answer && deadline_ns)
+		hub_pace_wait(&link->end.pace, bytes, hub_get32(&hub->spin_ns));
+	want.likely = hub_pace_slot(&link->end.pace, bytes);
 	int r = try_claim(hub, &want, (unsigned)klass, slot);
 
 	if (r == -EAGAIN && deadline_ns) {

@@ -329,6 +329,15 @@ static bool grow(struct hub_slots *s, unsigned klass, uint32_t n)
 	return true;
 }
 
+static bool claim_likely(struct hub_slots *s, unsigned klass, uint32_t likely, uint32_t first,
+			 struct hub_slot_end end, struct hub_slot_ref *slot)
+{
+	const uint32_t i = HUB_SLOT_REF_INDEX(likely);
+
+	return likely != HUB_NO_SLOT && HUB_SLOT_REF_CLASS(likely) == klass && i >= first &&
+	       i < hub_slot_published(s, klass) && try_claim(s, klass, i, end, slot);
+}
+
 /* A slot from `first` on. */
 static bool claim_any(struct hub_slots *s, unsigned klass, uint32_t first, struct hub_slot_end end,
 		      struct hub_slot_ref *slot)
@@ -361,13 +370,14 @@ uint32_t hub_slot_share(const struct hub_slots *s, unsigned klass, bool is_answe
 }
 
 int hub_slot_claim(struct hub_slots *s, unsigned klass, uint32_t bytes, struct hub_slot_end end,
-		   bool is_answer, struct hub_slot_ref *slot)
+		   bool is_answer, uint32_t likely, struct hub_slot_ref *slot)
 {
 	const uint32_t first = is_answer || HUB_FAULT_IS(no_shares) ? 0 : s->map->klass[klass].answers;
 	struct hub_class *c = hub_map_class(s->map, klass);
 	struct hub_slot_ref mine;
 
-	if (!claim_any(s, klass, first, end, &mine)) {
+	if (!claim_likely(s, klass, likely, first, end, &mine) &&
+	    !claim_any(s, klass, first, end, &mine)) {
 		hub_add_shared(&c->failed, 1);
 		return -EAGAIN;
 	}

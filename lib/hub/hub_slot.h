@@ -61,6 +61,7 @@ int hub_slot_class_for(const struct hub_slots *s, uint64_t bytes);
  *
  * bytes      how much of it will be used; so much is backed.
  * is_answer  to a call: it may have the slots that are kept for answers (hub_slot.c), too.
+ * likely     a slot that is probably free and better than others (hub_pace.h); HUB_NO_SLOT: none.
  * slot       set on 0; ours until sent or freed.
  *
  * Returns 0; -EAGAIN when no slot is free (counted); -ENOSPC when its pages could not be had
@@ -68,7 +69,7 @@ int hub_slot_class_for(const struct hub_slots *s, uint64_t bytes);
  * Safety: MT-safe; lock-free, save for fallocate() of slots that have no pages.
  */
 int hub_slot_claim(struct hub_slots *s, unsigned klass, uint32_t bytes, struct hub_slot_end end,
-		   bool is_answer, struct hub_slot_ref *slot);
+		   bool is_answer, uint32_t likely, struct hub_slot_ref *slot);
 
 /*
  * hub_slot_share - how many slots of a class one peer may have under way in one direction: a

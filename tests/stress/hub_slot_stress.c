@@ -69,7 +69,10 @@ static void work(unsigned peer, unsigned incarnation, uint64_t seed)
 			const unsigned klass = t_random(&seed) % 3;
 
 			h->len = 8 + t_random(&seed) % (mine.klass[klass].bytes - 8);
-			if (hub_slot_claim(&slots, klass, h->len, end, t_random(&seed) % 2, &h->slot) == 0)
+			const uint32_t likely = HUB_SLOT_REF(klass, t_random(&seed) % 4);
+
+			if (hub_slot_claim(&slots, klass, h->len, end, t_random(&seed) % 2, likely,
+					   &h->slot) == 0)
 				fill(&slots, h, &seed);
 			else
 				h->slot.ref = HUB_NO_SLOT;

@@ -51,6 +51,13 @@ static void open_small(void)
 	open_hub(&c);
 }
 
+/* Any slot will do. */
+static int claim(struct hub_slots *s, unsigned klass, uint32_t bytes, struct hub_slot_end end,
+		 bool is_answer, struct hub_slot_ref *slot)
+{
+	return hub_slot_claim(s, klass, bytes, end, is_answer, HUB_NO_SLOT, slot);
+}
+
 static uint64_t word_of(uint32_t ref)
 {
 	return hub_get64(&hub_map_slot(&map, HUB_SLOT_REF_CLASS(ref), HUB_SLOT_REF_INDEX(ref))->word);
@@ -64,12 +71,37 @@ static uint64_t blocks(void)
 	return (uint64_t)st.st_blocks * 512;
 }
 
+TEST(a_likely_slot_is_taken_if_it_is_free_and_may_be_had)
+{
+	const uint32_t last = HUB_SLOT_REF(1, 3);
+	struct hub_slot_ref s, other;
+
+	open_small();
+	T_EQ(hub_slot_claim(&host, 1, 100, to_peer, false, last, &s), 0);
+	T_EQ(s.ref, last);
+	T_EQ(hub_slot_claim(&host, 1, 100, to_peer, false, last, &other), 0); /* it is not free */
+	T_OK(other.ref != last && HUB_SLOT_REF_CLASS(other.ref) == 1);
+	hub_slot_free(&host, &other);
+	hub_slot_free(&host, &s);
+	T_EQ(hub_slot_claim(&host, 2, 100, to_peer, true, last, &s), 0); /* of another class */
+	T_EQ(HUB_SLOT_REF_CLASS(s.ref), 2);
+	hub_slot_free(&host, &s);
+	/* kept for answers */
+	T_OK(map.klass[1].answers > 0);
+	T_EQ(hub_slot_claim(&host, 1, 100, to_peer, false, HUB_SLOT_REF(1, 0), &s), 0);
+	T_OK(HUB_SLOT_REF_INDEX(s.ref) >= map.klass[1].answers);
+	hub_slot_free(&host, &s);
+	/* not published */
+	T_EQ(hub_slot_claim(&host, 1, 100, to_peer, false, HUB_SLOT_REF(1, 7), &s), 0);
+	T_OK(HUB_SLOT_REF_INDEX(s.ref) < 4);
+}
+
 TEST(a_slot_goes_from_sender_to_receiver_and_back_and_its_word_says_so)
 {
 	struct hub_slot_ref s, r;
 
 	open_small();
-	T_EQ(hub_slot_claim(&host, 0, 1000, to_peer, true, &s), 0);
+	T_EQ(claim(&host, 0, 1000, to_peer, true, &s), 0);
 	T_EQ(word_of(s.ref), HUB_SLOT_WORD(HUB_SLOT_ALLOCATED, HUB_TO_PEER, 3, 1, 1));
 	T_EQ(hub_slot_send(&host, &s, 900, 77, 5, 123), 0);
 	T_EQ(HUB_SLOT_STATE(word_of(s.ref)), HUB_SLOT_IN_FLIGHT);
@@ -82,7 +114,7 @@ TEST(a_slot_goes_from_sender_to_receiver_and_back_and_its_word_says_so)
 	T_EQ(r.ref, HUB_NO_SLOT);
 	/* the sender's old word frees nothing, and the next claim is another generation */
 	T_EQ(hub_slot_free(&host, &s), false);
-	T_EQ(hub_slot_claim(&host, 0, 1000, to_peer, true, &s), 0);
+	T_EQ(claim(&host, 0, 1000, to_peer, true, &s), 0);
 	T_EQ(HUB_SLOT_GENERATION(s.word), 2);
 }
 
@@ -91,7 +123,7 @@ TEST(a_reference_that_makes_no_sense_is_refused)
 	struct hub_slot_ref s, r;
 
 	open_small();
-	T_EQ(hub_slot_claim(&host, 1, 5000, to_peer, true, &s), 0);
+	T_EQ(claim(&host, 1, 5000, to_peer, true, &s), 0);
 	T_EQ(hub_slot_send(&host, &s, 5000, 0, 0, 0), 0);
 	T_EQ(hub_slot_take(&peer, HUB_SLOT_REF(9, 0), 1, 10, to_peer, 0, &r), -EBADMSG);
 	T_EQ(hub_slot_take(&peer, HUB_SLOT_REF(1, 8), 1, 10, to_peer, 0, &r), -EBADMSG);
@@ -114,16 +146,16 @@ TEST(a_class_grows_to_its_limit_and_no_further)
 	open_small();
 	T_EQ(hub_slot_published(&host, 1), 4);
 	for (int i = 0; i < 8; i++)
-		T_EQ(hub_slot_claim(i % 2 ? &host : &peer, 1, 65536, i % 2 ? to_peer : to_host, true, &s[i]), 0);
+		T_EQ(claim(i % 2 ? &host : &peer, 1, 65536, i % 2 ? to_peer : to_host, true, &s[i]), 0);
 	T_EQ(hub_slot_published(&host, 1), 8);
 	T_EQ(hub_slot_published(&peer, 1), 8);
 	T_EQ(hub_map_class(&map, 1)->grown, 1);
-	T_EQ(hub_slot_claim(&host, 1, 1, to_peer, true, &one_more), -EAGAIN);
+	T_EQ(claim(&host, 1, 1, to_peer, true, &one_more), -EAGAIN);
 	T_EQ(hub_map_class(&map, 1)->failed, 1);
 	T_EQ(hub_slot_count(&host, 1, to_peer), 4);
 	T_EQ(hub_slot_count(&host, 1, to_host), 4);
 	hub_slot_free(&host, &s[1]);
-	T_EQ(hub_slot_claim(&host, 1, 1, to_peer, true, &one_more), 0);
+	T_EQ(claim(&host, 1, 1, to_peer, true, &one_more), 0);
 }
 
 TEST(the_first_slots_of_a_class_are_for_answers)
@@ -133,13 +165,13 @@ TEST(the_first_slots_of_a_class_are_for_answers)
 	open_small();
 	T_EQ(map.klass[2].answers, 1); /* of 4 */
 	for (int i = 0; i < 3; i++)
-		T_EQ(hub_slot_claim(&host, 2, 100, to_peer, false, &s), 0);
-	T_EQ(hub_slot_claim(&host, 2, 100, to_peer, false, &s), -EAGAIN);
-	T_EQ(hub_slot_claim(&host, 2, 100, to_peer, true, &kept), 0);
+		T_EQ(claim(&host, 2, 100, to_peer, false, &s), 0);
+	T_EQ(claim(&host, 2, 100, to_peer, false, &s), -EAGAIN);
+	T_EQ(claim(&host, 2, 100, to_peer, true, &kept), 0);
 	T_EQ(HUB_SLOT_REF_INDEX(kept.ref), 0);
 	hub_slot_free(&host, &kept);
-	T_EQ(hub_slot_claim(&host, 2, 100, to_peer, false, &s), -EAGAIN); /* not by its hint either */
-	T_EQ(hub_slot_claim(&peer, 2, 100, to_host, true, &kept), 0);
+	T_EQ(claim(&host, 2, 100, to_peer, false, &s), -EAGAIN); /* not by its hint either */
+	T_EQ(claim(&peer, 2, 100, to_host, true, &kept), 0);
 }
 
 TEST(the_last_quarter_of_a_class_is_not_for_the_class_below)
@@ -149,9 +181,9 @@ TEST(the_last_quarter_of_a_class_is_not_for_the_class_below)
 	open_small();
 	T_EQ(hub_slot_may_go_up(&host, 2), true); /* 4 of 4 free */
 	for (int i = 0; i < 2; i++)
-		T_EQ(hub_slot_claim(&host, 2, 100, to_peer, true, &s[i]), 0);
+		T_EQ(claim(&host, 2, 100, to_peer, true, &s[i]), 0);
 	T_EQ(hub_slot_may_go_up(&host, 2), true); /* 2 free */
-	T_EQ(hub_slot_claim(&host, 2, 100, to_peer, true, &s[2]), 0);
+	T_EQ(claim(&host, 2, 100, to_peer, true, &s[2]), 0);
 	T_EQ(hub_slot_may_go_up(&host, 2), false); /* 1 free: the last quarter */
 	T_EQ(hub_slot_may_go_up(&host, 3), false); /* there is no such class */
 }
@@ -167,7 +199,7 @@ TEST(a_published_count_that_was_scribbled_over_leads_nowhere)
 	hub_put32(&hub_map_class(&map, 1)->slots, 0);
 	T_EQ(hub_slot_published(&host, 1), 8); /* what the host knows stays */
 	hub_put32(&hub_map_class(&map, 1)->hint, UINT32_MAX);
-	T_EQ(hub_slot_claim(&host, 1, 100, to_peer, true, &s), 0);
+	T_EQ(claim(&host, 1, 100, to_peer, true, &s), 0);
 }
 
 TEST(the_sweep_takes_back_what_a_dead_peer_leaves_and_nothing_else)
@@ -210,12 +242,12 @@ TEST(who_frees_a_slot_sees_that_somebody_waits_for_one)
 	struct hub_slot_ref s;
 
 	open_small();
-	T_EQ(hub_slot_claim(&host, 1, 1, to_peer, true, &s), 0);
+	T_EQ(claim(&host, 1, 1, to_peer, true, &s), 0);
 	hub_slot_announce(&peer, 1);
 	T_EQ(hub_slot_free(&host, &s), true);
 	T_EQ(hub_slot_unannounce(&host), true);
 	T_EQ(hub_slot_unannounce(&host), false);
-	T_EQ(hub_slot_claim(&host, 1, 1, to_peer, true, &s), 0);
+	T_EQ(claim(&host, 1, 1, to_peer, true, &s), 0);
 	T_EQ(hub_slot_free(&host, &s), false);
 }
 
@@ -229,14 +261,14 @@ TEST(only_what_a_payload_reaches_gets_pages)
 	open_small();
 	const uint64_t before = blocks();
 
-	T_EQ(hub_slot_claim(&host, 2, (1 << 20) + 1, to_peer, true, &s), 0); /* two parts of 1 MiB of four */
+	T_EQ(claim(&host, 2, (1 << 20) + 1, to_peer, true, &s), 0); /* two parts of 1 MiB of four */
 	T_EQ(blocks() - before, 2 << 20);
 	memset(hub_slot_payload(&host, s.ref, &room), 1, (1 << 20) + 1);
 	T_EQ(room, 4 << 20);
 	T_EQ(blocks() - before, 2 << 20);
-	T_EQ(hub_slot_claim(&peer, 0, 10, to_host, true, &s), 0);
+	T_EQ(claim(&peer, 0, 10, to_host, true, &s), 0);
 	T_EQ(blocks() - before, (2 << 20) + HUB_CHUNK); /* small ones by the chunk */
-	T_EQ(hub_slot_claim(&peer, 0, 10, to_host, true, &s), 0);
+	T_EQ(claim(&peer, 0, 10, to_host, true, &s), 0);
 	T_EQ(blocks() - before, (2 << 20) + HUB_CHUNK);
 }
 
@@ -248,15 +280,15 @@ TEST(idle_pages_go_back_after_two_looks_and_busy_ones_stay)
 	open_small();
 	const uint64_t before = blocks();
 
-	T_EQ(hub_slot_claim(&host, 2, 4 << 20, to_peer, true, &busy), 0);
+	T_EQ(claim(&host, 2, 4 << 20, to_peer, true, &busy), 0);
 	for (int i = 0; i < 3; i++)
-		T_EQ(hub_slot_claim(&peer, i < 2 ? 1 : 2, i < 2 ? 65536 : 4 << 20, to_host, true, &s[i]), 0);
+		T_EQ(claim(&peer, i < 2 ? 1 : 2, i < 2 ? 65536 : 4 << 20, to_host, true, &s[i]), 0);
 	for (int i = 0; i < 3; i++)
 		hub_slot_free(&peer, &s[i]);
 	T_EQ(blocks() - before, (8 << 20) + 2 * 65536);
 	T_EQ(hub_slot_punch(&host, &more), 0); /* the first look only notes */
 	T_EQ(more, true);
-	T_EQ(hub_slot_claim(&peer, 1, 65536, to_host, true, &s[0]), 0); /* used in between */
+	T_EQ(claim(&peer, 1, 65536, to_host, true, &s[0]), 0); /* used in between */
 	hub_slot_free(&peer, &s[0]);
 	T_EQ(hub_slot_punch(&host, &more), (4 << 20) + 65536);
 	T_EQ(blocks() - before, (4 << 20) + 65536);
@@ -268,7 +300,7 @@ TEST(idle_pages_go_back_after_two_looks_and_busy_ones_stay)
 	T_EQ(more, false);
 	T_EQ(blocks(), before);
 	/* and they come again */
-	T_EQ(hub_slot_claim(&peer, 2, 4 << 20, to_host, true, &s[0]), 0);
+	T_EQ(claim(&peer, 2, 4 << 20, to_host, true, &s[0]), 0);
 	T_EQ(blocks() - before, 4 << 20);
 }
 
@@ -279,7 +311,7 @@ TEST(a_chunk_with_one_small_slot_in_use_is_not_punched)
 
 	open_small();
 	for (int i = 0; i < 130; i++) /* more than the first two chunks of 64 */
-		T_EQ(hub_slot_claim(&host, 0, 1024, to_peer, true, &s[i]), 0);
+		T_EQ(claim(&host, 0, 1024, to_peer, true, &s[i]), 0);
 	for (int i = 0; i < 130; i++)
 		if (i != 70)
 			hub_slot_free(&host, &s[i]);
@@ -315,7 +347,7 @@ TEST(a_full_filesystem_is_ENOSPC_counted_and_over_when_there_is_room_again)
 	c.memfd = 0;
 	c.path = hub_path;
 	open_hub(&c);
-	while (n < 4 && !(r = hub_slot_claim(&host, 2, 4 << 20, to_peer, true, &big[n]))) {
+	while (n < 4 && !(r = claim(&host, 2, 4 << 20, to_peer, true, &big[n]))) {
 		memset(hub_slot_payload(&host, big[n].ref, &room), 1, 4 << 20);
 		n++;
 	}
@@ -325,11 +357,11 @@ TEST(a_full_filesystem_is_ENOSPC_counted_and_over_when_there_is_room_again)
 	T_EQ(map.host->no_space, 1);
 	T_OK(map.host->no_space_ns > 0);
 	T_EQ(hub_slot_count(&host, 2, to_peer), 3); /* the one that failed is not held */
-	T_EQ(hub_slot_claim(&peer, 2, 4 << 20, to_host, true, &s), -ENOSPC);
-	T_EQ(hub_slot_claim(&peer, 2, 1 << 20, to_host, true, &s), 0); /* a smaller one still fits */
+	T_EQ(claim(&peer, 2, 4 << 20, to_host, true, &s), -ENOSPC);
+	T_EQ(claim(&peer, 2, 1 << 20, to_host, true, &s), 0); /* a smaller one still fits */
 	hub_slot_free(&peer, &s);
 	hub_slot_free(&host, &big[0]);
-	T_EQ(hub_slot_claim(&host, 2, 4 << 20, to_peer, true, &big[0]), 0);
+	T_EQ(claim(&host, 2, 4 << 20, to_peer, true, &big[0]), 0);
 	unlink(hub_path);
 	umount2(dir, MNT_DETACH);
 	rmdir(dir);
