@@ -101,7 +101,9 @@ double bench_median(const double *v, size_t n)
 
 static bool passes(const struct bench_row *row)
 {
-	if (row->limit && (row->higher_is_better ? row->ours < row->limit : row->ours > row->limit))
+	if (row->limit && !row->higher_is_better) /* nothing at all is best; below 0: not measured */
+		return row->ours >= 0 && row->ours <= row->limit;
+	if (row->limit && row->ours < row->limit)
 		return false;
 	return row->ours > 0 && (!row->target || row->ratio >= row->target);
 }
