@@ -94,13 +94,18 @@ static bool has_dozers(const struct hub_link *link)
 
 void hub_role_return(struct shmhub *hub, struct hub_link *link)
 {
+	/* where the next message comes to, as long as we may know; if somebody takes it, it is still
+	 * to be seen there, and there is a kick too many */
+	const struct hub_rx next = { .ring = link->end.rx.ring, .mask = link->end.rx.mask,
+				     .position = link->end.rx.position };
+
 	let_go(link);
 	/* also when MESSAGE stands there: another leaver may have set it after our last look */
 	if (!has_dozers(link) || !is_usable(link))
 		return;
 	/* who has the role by now is awake, and gets a bell too many at most */
 	hub_end_announce(&link->end, HUB_ASLEEP_MESSAGE);
-	if (!hub_ring_is_empty(&link->end.rx))
+	if (!hub_ring_is_empty(&next))
 		hub_event_kick(hub, link);
 }
 
