@@ -524,14 +524,24 @@ static bool are_taken(void *arg)
 	return hub_get64(&a->ring->tail) == hub_get64(&a->ring->head);
 }
 
-/* A peer that has answered once, and is past the bell of that. */
+/* Whom the host listens to while it sleeps on peer 1's bell. */
+static uint32_t listens(const struct shmhub *hub)
+{
+	return hub_get32(&hub_map_peer(&hub->map, 1)->host_asleep) & HUB_ASLEEP_IN_LOOP;
+}
+
+/* A peer that has answered, and is past the bell of that. Whoever let go of the role while the
+ * caller was not quite awake listens to quiet answers, too: then once more. */
 static struct answers first_answer(struct shmhub *hub)
 {
 	const unsigned peer = hub_live_spawn(hub, "echo", hub_live_echo, NULL);
-	struct answers a = { hub_map_ring(&hub->map, peer, HUB_SEND), 1 };
+	struct answers a = { hub_map_ring(&hub->map, peer, HUB_SEND), 0 };
 
-	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, NULL, 0, 10000, NULL), 0);
-	hub_live_until(are_sent, &a, "the first answer is sent");
+	do {
+		T_EQ(shmhub_call(hub, peer, LIVE_ECHO, NULL, 0, 10000, NULL), 0);
+		a.messages++;
+		hub_live_until(are_sent, &a, "the first answer is sent");
+	} while (listens(hub) != HUB_ASLEEP_LOUD && a.messages < 100);
 	return a;
 }
 
@@ -540,11 +550,10 @@ TEST(an_answer_that_nobody_waits_for_yet_rings_nobody_and_is_taken_by_the_tick)
 	struct shmhub *hub = hub_live_create(NULL);
 	struct answers a = first_answer(hub);
 	const uint64_t bells = hub_get64(&a.ring->bells);
-	const struct hub_peer *entry = hub_map_peer(&hub->map, 1);
 	struct shmhub_msg reply;
 	uint64_t call;
 
-	T_EQ(hub_get32(&entry->host_asleep) & HUB_ASLEEP_IN_LOOP, HUB_ASLEEP_LOUD);
+	T_EQ(listens(hub), HUB_ASLEEP_LOUD);
 	T_EQ(shmhub_call_start(hub, 1, LIVE_ECHO, "abc", 3, 20000, 0, &call), 0);
 	a.messages = 2;
 	hub_live_until(are_sent, &a, "the answer is sent");
