@@ -1,5 +1,8 @@
 #include "tests/hub_live.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,11 +12,29 @@
 
 static uint64_t sunk;
 
+/* What tests that were killed have left in /dev/shm: run-tests gives each a directory of its own
+ * and removes that, but a test that is run by hand has nobody who does. */
+static void sweep_dead(void)
+{
+	DIR *dir = opendir("/dev/shm");
+	const struct dirent *e;
+	int pid, end;
+
+	while (dir && (e = readdir(dir)))
+		if (sscanf(e->d_name, "live-%d.hub%n", &pid, &end) == 1 && !e->d_name[end] &&
+		    kill(pid, 0) < 0 && errno == ESRCH)
+			unlinkat(dirfd(dir), e->d_name, 0);
+	if (dir)
+		closedir(dir);
+}
+
 const char *hub_live_path(void)
 {
 	static char path[PATH_MAX];
 	const char *dir = getenv("TMPDIR");
 
+	if (!dir)
+		sweep_dead();
 	snprintf(path, sizeof(path), "%s/live-%d.hub", dir ? dir : "/dev/shm", getpid());
 	return path;
 }
