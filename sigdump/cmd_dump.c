@@ -140,7 +140,7 @@ static void begin_outside(struct asking *a, const struct target *t)
 	struct err err;
 	struct outside *o = NULL;
 	CLOSES int fd = open_record(a, t, path, sizeof(path), &err);
-	int code = fd < 0 ? fd : outside_open(t, a->o->read_only, fd, &o, &err);
+	int code = fd < 0 ? fd : outside_open(t, a->o->read_only, a->o->record, fd, &o, &err);
 
 	if (!code)
 		code = outside_look(o, a->family, &err);

@@ -17,6 +17,7 @@ struct outside {
 	struct as_thread thread;
 	struct as_record_done done;
 	bool read_only;
+	bool keeps; /* the records, for later */
 	pid_t dumper; /* the library's own thread there; 0 */
 	size_t tids;
 	pid_t tid[TIDS]; /* negative: was running */
@@ -136,8 +137,8 @@ static int refused(const struct target *t, int code, struct err *err)
 	return code;
 }
 
-int outside_open(const struct target *t, bool read_only, int fd, struct outside **out,
-		 struct err *err)
+int outside_open(const struct target *t, bool read_only, bool keeps, int fd,
+		 struct outside **out, struct err *err)
 {
 	struct outside *l = mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -146,6 +147,7 @@ int outside_open(const struct target *t, bool read_only, int fd, struct outside 
 		return err_set(err, -ENOMEM, "pid %d (%s): out of memory", (int)t->pid, t->name);
 	l->dumper = t->found.dumper;
 	l->read_only = read_only;
+	l->keeps = keeps;
 	as_record_init(&l->record, l->out, OUT, fd);
 	const int code = as_peek_init(&l->peek, t->pid);
 
@@ -174,6 +176,9 @@ int outside_look(struct outside *l, uint64_t family, struct err *err)
 	look_at_threads(l);
 	as_record_waits(&l->record, &l->peek, UINT64_MAX);
 	as_record_open(&l->record, &l->peek, UINT64_MAX);
+	/* who is there to print them asks the living */
+	if (l->keeps)
+		as_record_others(&l->record, &l->peek, as_sys_getpid(), UINT64_MAX);
 	const int code = as_record_done(&l->record, &l->done);
 
 	errno = -code;

@@ -18,13 +18,14 @@ struct outside; /* a process that is looked at, once or again */
  *
  * read_only  leave threads that run alone; else they are stopped by ptrace for some
  *            microseconds, one at a time.
+ * keeps      the records are for later: what only a look at all processes tells is among them.
  * fd         where the records go; borrowed until it is closed.
  * out        returned. Closing NULL is fine.
  * Returns 0; a negative errno with err set when nothing of it may be read.
  * Safety: one-owner.
  */
-int outside_open(const struct target *t, bool read_only, int fd, struct outside **out,
-		 struct err *err);
+int outside_open(const struct target *t, bool read_only, bool keeps, int fd,
+		 struct outside **out, struct err *err);
 void outside_close(struct outside *o);
 
 /*

@@ -279,17 +279,19 @@ int as_proc_stat(int proc_fd, pid_t tid, struct as_proc_stat *st)
 		return -EBADMSG;
 	struct as_fmt comm;
 	struct as_scan s = as_scan_text(close + 2, (size_t)(text + n - close) - 2);
-	uint64_t ppid, flags, threads;
+	uint64_t ppid, session, flags, threads;
 	unsigned field = 4;
 
 	*st = (struct as_proc_stat){ .state = close[1] };
 	as_fmt_init(&comm, st->comm, sizeof(st->comm));
 	as_fmt_mem(&comm, open + 1, (size_t)(close - 1 - (open + 1)));
-	if (!scan_field(&s, &field, 4, &ppid) || !scan_field(&s, &field, 9, &flags) ||
+	if (!scan_field(&s, &field, 4, &ppid) || !scan_field(&s, &field, 6, &session) ||
+	    !scan_field(&s, &field, 9, &flags) ||
 	    !scan_field(&s, &field, 14, &st->utime) || !scan_field(&s, &field, 15, &st->stime) ||
 	    !scan_field(&s, &field, 20, &threads) || !scan_field(&s, &field, 22, &st->start))
 		return -EBADMSG;
 	st->ppid = (pid_t)ppid;
+	st->session = (pid_t)session;
 	st->flags = (uint32_t)flags;
 	st->threads = (uint32_t)threads;
 	return 0;

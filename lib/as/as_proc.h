@@ -71,7 +71,7 @@ enum { AS_PROC_COMM = 64 };
 struct as_proc_stat {
 	char comm[AS_PROC_COMM]; /* any bytes but NUL; NUL terminated */
 	char state;              /* R S D T t Z X I ... */
-	pid_t ppid;
+	pid_t ppid, session;     /* 0: not seen in this pid namespace */
 	uint64_t start;          /* clock ticks since boot (field 22) */
 	uint64_t utime, stime;   /* clock ticks */
 	uint32_t threads;        /* of the process */

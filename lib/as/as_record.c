@@ -6,6 +6,7 @@
 #include "lib/as/as_io.h"
 #include "lib/as/as_record.h"
 #include "lib/as/as_record_ends.h"
+#include "lib/as/as_record_others.h"
 #include "lib/as/as_sys.h"
 
 uint64_t as_record_now_us(void)
@@ -286,6 +287,7 @@ void as_record_dump(struct as_record *r, const struct as_peek *p, uint64_t famil
 	r->dump++;
 	as_waits_begin(&r->waits, p);
 	as_record_ends_begin(r);
+	as_record_others_begin(r);
 	begin(r, "dump");
 	as_json_u64(j, "d", r->dump);
 	as_json_hex(j, "family", family);
@@ -340,12 +342,7 @@ static void write_holders(struct as_json *j, const struct as_wait *wait)
 
 		as_json_obj(j, NULL);
 		as_json_i64(j, "tid", h->tid);
-		if (h->pid)
-			as_json_i64(j, "pid", h->pid);
-		else
-			as_json_null(j, "pid");
-		as_json_mem(j, "state", &h->state, 1);
-		as_json_str(j, "name", h->comm);
+		as_record_holder(j, h->pid, h->state, h->comm);
 		as_json_end(j);
 	}
 	as_json_end(j);
@@ -504,6 +501,7 @@ void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_th
 	const uint32_t stack = t->frames ? stack_number(r, p, t) : 0;
 	const char state[2] = { t->state, '\0' };
 	struct as_wait wait;
+	bool ends_told = false;
 
 	begin(r, "thread");
 	as_json_u64(j, "d", r->dump);
@@ -544,7 +542,8 @@ void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_th
 	if (as_waits_first(&r->waits, p, t, &wait))
 		write_word(r, p, &wait);
 	else if (!how->own)
-		as_record_ends(r, p, t);
+		ends_told = as_record_ends(r, p, t);
+	as_record_others_thread(r, p, t, how, ends_told);
 }
 
 void as_record_child(struct as_record *r, pid_t pid, const struct as_proc_stat *st,

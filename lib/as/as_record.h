@@ -25,6 +25,7 @@
 
 #include "lib/as/as_ends.h"
 #include "lib/as/as_json.h"
+#include "lib/as/as_others.h"
 #include "lib/as/as_peek.h"
 #include "lib/as/as_waits.h"
 
@@ -33,12 +34,18 @@ enum {
 	AS_RECORD_MODULES = AS_PEEK_MODULES,
 	AS_RECORD_ENDS = 1024, /* files that threads wait on, in a dump; beyond, they are counted */
 	AS_RECORD_SETS = 64,   /* epoll sets that are told once for all threads */
+	AS_RECORD_RESTS = 256, /* threads of a process that may be stuck in a circle with others */
 };
 
 struct as_record_stack {
 	uint64_t hash; /* of frames and end; 0: empty */
 	uint32_t id;
 	uint32_t reserved;
+};
+
+struct as_record_rest {
+	pid_t tid;
+	uint32_t mark;
 };
 
 struct as_record_module {
@@ -65,6 +72,10 @@ struct as_record {
 	pid_t whose;          /* a thread of the program: its open files are the process's */
 	int set[AS_RECORD_SETS]; /* epoll sets that were told */
 	unsigned sets;
+	struct as_others others; /* the other ends of what its threads wait on */
+	struct as_record_rest rest[AS_RECORD_RESTS]; /* its threads, as they were told */
+	unsigned rests;
+	bool goes_on;         /* some thread of it may, without anybody else */
 };
 
 /* as_record_init - start a writer (for another image: numbers begin at 0); buf and fd as for
@@ -116,6 +127,13 @@ void as_record_waits(struct as_record *r, struct as_peek *p, uint64_t until_ns);
  * are the other ends of somebody's waits. Ends at until_ns of CLOCK_MONOTONIC.
  */
 void as_record_open(struct as_record *r, const struct as_peek *p, uint64_t until_ns);
+
+/*
+ * as_record_others - after as_record_open(): who has the other ends of what its threads wait on, if
+ * none of them may go on by itself. Asks every process, for 250 ms at most.
+ * but  a process that is left out, as in as_others_ask().
+ */
+void as_record_others(struct as_record *r, const struct as_peek *p, pid_t but, uint64_t until_ns);
 
 /* as_record_child - a process the request was passed on to; reason NULL when it was. st NULL:
  * it is gone. */

@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/as/as_dir.h"
 #include "lib/as/as_fmt.h"
 #include "lib/as/as_locks.h"
+#include "lib/as/as_record_others.h"
 #include "lib/as/as_scan.h"
 #include "lib/as/as_sys.h"
 
@@ -57,6 +60,26 @@ static bool starts_with(const char *text, size_t n, const char *start)
 	return n >= strlen(start) && memcmp(text, start, strlen(start)) == 0;
 }
 
+/* What its other end is to who has it: the same pipe, or the socket there. */
+static void tell_others(struct as_record *r, const struct as_waited *end, const char *pipe, size_t n,
+			uint64_t peer)
+{
+	char text[32];
+	struct as_fmt f;
+
+	as_fmt_init(&f, text, sizeof(text));
+	if (n) {
+		as_record_others_wait(r, pipe, n, end->events & POLLIN);
+	} else if (peer) {
+		as_fmt_str(&f, "socket:[");
+		as_fmt_u64(&f, peer);
+		as_fmt_char(&f, ']');
+		as_record_others_wait(r, text, f.len, end->events & POLLIN);
+	} else {
+		as_record_others_wait(r, NULL, 0, false);
+	}
+}
+
 static void write_end(struct as_record *r, const struct as_peek *p, const struct as_thread *t,
 		      const struct as_waited *end)
 {
@@ -67,6 +90,7 @@ static void write_end(struct as_record *r, const struct as_peek *p, const struct
 	const bool is_fifo = n && link[0] == '/' && as_ends_is_fifo(p->proc_fd, t->tid, end->fd);
 	const uint64_t peer = is_socket ? as_ends_peer(diag_of(r), link, n) : 0;
 
+	tell_others(r, end, link, is_fifo || starts_with(link, n, "pipe:[") ? n : 0, peer);
 	as_json_obj(j, NULL);
 	as_json_i64(j, "fd", end->fd);
 	as_json_u64(j, "events", end->events);
@@ -104,35 +128,37 @@ static void write_list(struct as_record *r, const struct as_peek *p, const struc
 	for (unsigned i = 0; i < e->listed && r->ends_left; i++, r->ends_left--)
 		write_end(r, p, t, &e->end[i]);
 	as_json_end(j);
+	if (e->more || e->n > e->listed || !r->ends_left)
+		as_record_others_wait(r, NULL, 0, false);
 }
 
-static void write_ends(struct as_record *r, struct as_peek *p, const struct as_thread *t)
+/* Returns true when they were told, now or with an earlier thread. */
+static bool write_ends(struct as_record *r, struct as_peek *p, const struct as_thread *t)
 {
 	const int set = as_ends_set_of(t);
 	const bool told = set >= 0 && is_told(r, set);
 
 	if (!told && (!r->ends_left || !as_ends_read(&r->ends, p->proc_fd, &p->unwinder.mem, t)))
-		return;
+		return false;
 	begin(r, "ends", t);
 	if (set >= 0)
 		as_json_i64(&r->json, "set", set);
 	if (!told)
 		write_list(r, p, t);
 	as_json_end_record(&r->json);
+	return true;
 }
 
 /* ---- file locks ---------------------------------------------------------------------------- */
 
-static void write_holder(struct as_json *j, const struct as_lock_holder *h)
+void as_record_holder(struct as_json *j, pid_t pid, char state, const char *comm)
 {
-	as_json_obj(j, NULL);
-	if (h->pid)
-		as_json_i64(j, "pid", h->pid);
+	if (pid)
+		as_json_i64(j, "pid", pid);
 	else
 		as_json_null(j, "pid");
-	as_json_mem(j, "state", &h->state, 1);
-	as_json_str(j, "name", h->comm);
-	as_json_end(j);
+	as_json_mem(j, "state", &state, 1);
+	as_json_str(j, "name", comm);
 }
 
 static void write_lock(struct as_record *r, const struct as_peek *p, const struct as_thread *t)
@@ -155,37 +181,35 @@ static void write_lock(struct as_record *r, const struct as_peek *p, const struc
 	as_json_bool(j, "exact", lock.is_exact);
 	as_json_u64(j, "n", lock.n);
 	as_json_arr(j, "holders");
-	for (unsigned i = 0; i < lock.holders; i++)
-		write_holder(j, &lock.holder[i]);
+	for (unsigned i = 0; i < lock.holders; i++) {
+		const struct as_lock_holder *h = &lock.holder[i];
+
+		as_json_obj(j, NULL);
+		as_record_holder(j, h->pid, h->state, h->comm);
+		as_json_end(j);
+	}
 	as_json_end(j);
 	as_json_u64(j, "mono_us", as_record_now_us());
 	as_json_end_record(j);
 }
 
-void as_record_ends(struct as_record *r, struct as_peek *p, const struct as_thread *t)
+bool as_record_ends(struct as_record *r, struct as_peek *p, const struct as_thread *t)
 {
 	if (t->nr < 0)
-		return;
-	if (as_locks_wants(t))
-		write_lock(r, p, t);
-	else
-		write_ends(r, p, t);
+		return false;
+	if (!as_locks_wants(t))
+		return write_ends(r, p, t);
+	write_lock(r, p, t);
+	return false;
 }
 
 /* ---- what the process has open ------------------------------------------------------------- */
 
-struct entry { /* the kernel's directory entry */
-	uint64_t ino;
-	int64_t off;
-	uint16_t bytes;
-	uint8_t type;
-	char name[];
-};
-
 struct listing {
 	struct as_record *r;
-	int proc_fd, dir;
-	unsigned seen, in_line;
+	int proc_fd;
+	struct as_dir dir;
+	unsigned in_line;
 };
 
 static void begin_line(struct listing *l)
@@ -217,13 +241,11 @@ static void list_one(struct listing *l, const char *name)
 	struct as_json *j = &l->r->json;
 	char link[AS_END_LINK];
 	struct stat st;
-	uint64_t fd = 0;
-	struct as_scan s = as_scan_text(name, strlen(name));
-	const ssize_t n = as_scan_u64(&s, &fd) ? as_sys_readlinkat(l->dir, name, link, sizeof(link))
-					       : 0;
+	const int fd = as_dir_number(name);
+	const ssize_t n = fd >= 0 ? as_sys_readlinkat(l->dir.fd, name, link, sizeof(link)) : 0;
 
-	if (n <= 0 || !has_other_end(l, link, (size_t)n, (int)fd) ||
-	    as_sys_fstatat(l->dir, name, &st, AT_SYMLINK_NOFOLLOW))
+	if (n <= 0 || !has_other_end(l, link, (size_t)n, fd) ||
+	    as_sys_fstatat(l->dir.fd, name, &st, AT_SYMLINK_NOFOLLOW))
 		return;
 	if (l->in_line++ == OPEN_LINE) {
 		end_line(l, false, false);
@@ -232,7 +254,8 @@ static void list_one(struct listing *l, const char *name)
 	const bool reads = st.st_mode & S_IRUSR, writes = st.st_mode & S_IWUSR;
 
 	as_json_arr(j, NULL);
-	as_json_u64(j, NULL, fd);
+	as_record_others_own(l->r, link, (size_t)n, writes);
+	as_json_u64(j, NULL, (uint64_t)fd);
 	as_json_mem(j, NULL, link, (size_t)n);
 	as_json_str(j, NULL, reads && writes ? "rw" : writes ? "w" : "r");
 	as_json_end(j);
@@ -241,19 +264,14 @@ static void list_one(struct listing *l, const char *name)
 /* Returns false when there is more than was looked at. */
 static bool list_all(struct listing *l, uint64_t until_ns)
 {
-	_Alignas(8) char buf[4096];
-	int n;
+	unsigned seen = 0;
 
-	while ((n = as_sys_getdents64(l->dir, buf, sizeof(buf))) > 0)
-		for (int at = 0; at < n;) {
-			const struct entry *e = (const void *)(buf + at);
-
-			at += e->bytes;
-			if (l->seen++ == OPEN_LIMIT || as_sys_clock_ns(CLOCK_MONOTONIC) >= until_ns)
-				return false;
-			list_one(l, e->name);
-		}
-	return n == 0;
+	for (const char *name; (name = as_dir_next(&l->dir));) {
+		if (seen++ == OPEN_LIMIT || as_sys_clock_ns(CLOCK_MONOTONIC) >= until_ns)
+			return false;
+		list_one(l, name);
+	}
+	return !l->dir.error;
 }
 
 void as_record_open(struct as_record *r, const struct as_peek *p, uint64_t until_ns)
@@ -269,10 +287,9 @@ void as_record_open(struct as_record *r, const struct as_peek *p, uint64_t until
 	as_fmt_str(&f, "task/");
 	as_fmt_u64(&f, (uint64_t)r->whose);
 	as_fmt_str(&f, "/fd");
-	l.dir = as_sys_openat(p->proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	if (l.dir < 0)
+	if (as_dir_open(&l.dir, p->proc_fd, path))
 		return;
 	begin_line(&l);
 	end_line(&l, true, !list_all(&l, until_ns));
-	as_sys_close(l.dir);
+	as_dir_close(&l.dir);
 }

@@ -13,7 +13,11 @@
 void as_record_ends_begin(struct as_record *r);
 void as_record_ends_done(struct as_record *r);
 
-/* as_record_ends - of a thread that was just told. */
-void as_record_ends(struct as_record *r, struct as_peek *p, const struct as_thread *t);
+/* as_record_ends - of a thread that was just told. Returns true when it waits on files, and they were
+ * told. */
+bool as_record_ends(struct as_record *r, struct as_peek *p, const struct as_thread *t);
+
+/* as_record_holder - the fields of who holds a lock: its process (0: not known), its state, its name. */
+void as_record_holder(struct as_json *j, pid_t pid, char state, const char *comm);
 
 #endif

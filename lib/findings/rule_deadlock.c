@@ -31,6 +31,7 @@ struct knot {
 	bool *in;          /* by index of a node */
 	size_t n;
 	uint64_t still_us; /* since when none of them has run; 0: not known */
+	uint64_t until_us; /* when that was seen last, of each of them */
 	bool all_known;    /* nobody else may end one of these waits */
 };
 
@@ -245,10 +246,16 @@ static bool is_no_idleness(const struct waits *w, const struct waits_node *first
 	return all_wait_for_one;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Returns false without memory. */
 static bool tie(struct candidates *out, const struct waits *w, int circle, struct knot *knot)
 {
 	*knot = (struct knot){ .in = arena_take(&out->arena, w->n * sizeof(*knot->in)),
+			       .until_us = UINT64_MAX,
 			       .all_known = true };
 	if (!knot->in) {
 		out->failed = true;
@@ -263,6 +270,7 @@ static bool tie(struct candidates *out, const struct waits *w, int circle, struc
 			continue;
 		is_known &= w->node[i].thread->still_us != 0;
 		knot->still_us = scene_later(knot->still_us, w->node[i].thread->still_us);
+		knot->until_us = earlier(knot->until_us, w->node[i].process->dump_us);
 		knot->all_known &= !w->node[i].any.n || w->node[i].any.all_known;
 	}
 	knot->still_us = is_known ? knot->still_us : 0;
@@ -282,10 +290,12 @@ static void add_rest(struct candidates *out, struct candidate *c, const struct s
 		}
 }
 
-/* Nobody in it has run for a while, so there was a moment in which all of them waited. */
+/* Nobody in it has run for a while, so there was a moment in which all of them waited: feeds tell of
+ * each at another one. */
 static void prove_knot(struct candidate *c, const struct knot *knot)
 {
-	const bool is_settled = knot->still_us && scene_age(c->now_us, knot->still_us) >= STILL_US;
+	const bool is_settled = knot->still_us &&
+				scene_age(knot->until_us, knot->still_us) >= STILL_US;
 
 	c->since_us = knot->still_us ? knot->still_us : c->now_us;
 	c->is_exact = true;
@@ -372,8 +382,9 @@ const struct rule rule_deadlock = {
 		"back to where it began. Confirmed at once when all of its threads were asleep at "
 		"one common moment: each did not run between two looks at its lock. For pipes, sockets "
 		"and children every process that has the other end is asked, and none of their "
-		"threads can go on or has run for 2 s; where some process may not be asked, or only "
-		"a feed tells, it stays a suspicion. Event loops that just wait for each other to "
+		"threads can go on or has run for 2 s; where some process may not be asked it stays a "
+		"suspicion. From feeds it takes one of each process, and two dumps of all that are 2 s "
+		"apart. Event loops that just wait for each other to "
 		"speak are no deadlock.",
 	.causes =
 		"Two places that take the same locks in different order; a callback that is called "

@@ -195,9 +195,9 @@ size_t proc_ends_who(const struct proc_ends *e, const char *link, enum proc_ends
 
 bool proc_ends_is_all(const struct proc_ends *e, pid_t pid)
 {
-	const pid_t session = getsid(pid);
+	const pid_t session = getsid(pid); /* 0: begun outside of our namespace */
 
-	if (e->is_cut || e->is_hidden || session < 0)
+	if (e->is_cut || e->is_hidden || session <= 0)
 		return false;
 	for (size_t i = 0; i < e->refused; i++)
 		if (e->session[i] == session)

@@ -140,6 +140,15 @@ static bool is_other_end(const struct state_end *e, const struct state_open *o)
 	return (e->reads && o->writes) || (e->writes && o->reads);
 }
 
+static int set_parties(struct state *st, struct state_end *e, const struct state_party *party, size_t n)
+{
+	struct state_party *copy = n ? arena_take(&st->arena, n * sizeof(*copy)) : NULL;
+
+	e->party = copy ? memcpy(copy, party, n * sizeof(*copy)) : NULL;
+	e->parties = copy ? n : 0;
+	return n && !copy ? -ENOMEM : 0;
+}
+
 static int find_parties(struct state *st, const struct opened *all, size_t n,
 			const struct state_process *p, struct state_end *e)
 {
@@ -165,14 +174,52 @@ static int find_parties(struct state *st, const struct opened *all, size_t n,
 			party[found] = (struct state_party){ q->pid, all[lo].open->fd, q->name };
 		found++;
 	}
-	e->parties = found < PARTIES ? found : PARTIES;
-	e->parties_more = (uint32_t)(found - e->parties);
-	if (!e->parties)
-		return 0;
-	struct state_party *copy = arena_take(&st->arena, e->parties * sizeof(*copy));
+	const size_t listed = found < PARTIES ? found : PARTIES;
 
-	e->party = copy ? memcpy(copy, party, e->parties * sizeof(*copy)) : NULL;
-	return copy ? 0 : -ENOMEM;
+	e->parties_more = (uint32_t)(found - listed);
+	return set_parties(st, e, party, listed);
+}
+
+static int take_who(struct state *st, struct state_end *e, const struct ends_who *who, size_t n,
+		    bool all_known)
+{
+	struct state_party party[PARTIES];
+	size_t found = 0;
+
+	for (size_t i = 0; i < n && found < PARTIES; i++) {
+		const struct state_open o = { .reads = who[i].reads, .writes = who[i].writes };
+
+		if (!is_other_end(e, &o))
+			continue;
+		party[found] = (struct state_party){ who[i].pid, who[i].fd,
+						     arena_strdup(&st->arena, who[i].name) };
+		if (who[i].name && !party[found].name)
+			return -ENOMEM;
+		found++;
+	}
+	e->all_known = found && all_known;
+	return set_parties(st, e, party, found);
+}
+
+int ends_asked(struct state *st, struct state_process *p, const char *is, const struct ends_who *who,
+	       size_t n, uint32_t all, bool all_known)
+{
+	int e = 0;
+
+	for (size_t i = 0; !e && i < p->threads; i++) {
+		struct state_thread *t = &p->thread[i];
+
+		for (size_t k = 0; !e && k < t->ends; k++) {
+			struct state_end *end = &t->end[k];
+
+			/* threads may share a set */
+			if (!end->parties && end->other && strcmp(end->other, is) == 0)
+				e = take_who(st, end, who, n, all_known && all == n);
+		}
+		if (!e && t->ends == 1)
+			e = ends_retell(st, p, t);
+	}
+	return e;
 }
 
 static int resolve_thread(struct state *st, const struct opened *all, size_t n,

@@ -30,6 +30,20 @@ int ends_take(struct state *st, struct state_thread *t, const struct ends_given 
  * Returns false when there is none. Safety: one-owner. */
 bool ends_share(const struct state_process *p, struct state_thread *t, int32_t set);
 
+struct ends_who { /* a process that has a file open; the name is copied */
+	int32_t pid, fd;
+	bool reads, writes;
+	const char *name;
+};
+
+/*
+ * ends_asked - every process was asked who has `is` open, which may be the other end of what threads
+ * of p wait on (ends_take()): n are told of `all`, and nobody was left out where all_known.
+ * Returns 0 or -ENOMEM. Safety: one-owner.
+ */
+int ends_asked(struct state *st, struct state_process *p, const char *is, const struct ends_who *who,
+	       size_t n, uint32_t all, bool all_known);
+
 /* ends_open - the process has this pipe or socket open. Returns 0 or -ENOMEM. Safety: one-owner. */
 int ends_open(struct state *st, struct state_process *p, int32_t fd, const char *is, bool reads,
 	      bool writes);

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -287,16 +285,14 @@ static size_t list_children(pid_t pid, struct proc_end *child)
 
 static int look_at_children(struct filling *f, struct state_thread *t)
 {
-	const bool is_wait4 = t->sys == SYS_wait4;
-	const bool is_any = is_wait4 ? (int)t->arg[0] == -1 : (int)t->arg[0] == P_ALL;
-	const bool is_one = is_wait4 ? (int)t->arg[0] > 0 : (int)t->arg[0] == P_PID;
+	const int32_t which = wait_child_of(t);
 	struct proc_end child[CHILDREN] = { { .pid = 0 } };
 	size_t n = 0;
 
-	if (is_any)
+	if (which == WAIT_ANY_CHILD)
 		n = list_children(f->p->pid, child);
-	else if (is_one)
-		n = add_child(child, 0, (pid_t)t->arg[is_wait4 ? 0 : 1]);
+	else if (which > 0)
+		n = add_child(child, 0, which);
 	if (n == CHILDREN) /* perhaps there are more */
 		return 0;
 	t->child = copy_parties(f->st, child, n);

@@ -371,6 +371,55 @@ static void take_open(struct fill *f, const json_t *rec)
 	}
 }
 
+enum { WHO = 16 };
+
+/* Who has the other end of what threads wait on. Nobody of them may have run while it was asked. */
+static void take_other(struct fill *f, const json_t *rec)
+{
+	const json_t *list = json_object_get(rec, "who");
+	const char *is = feed_text(rec, "file");
+	struct ends_who who[WHO];
+	size_t n = 0;
+
+	for (; n < WHO && n < json_array_size(list); n++) {
+		const json_t *w = json_array_get(list, n);
+		const char *mode = feed_text(w, "mode");
+
+		who[n] = (struct ends_who){ .pid = (int32_t)feed_u32(w, "pid", 0),
+					    .fd = (int32_t)feed_i64(w, "fd", -1),
+					    .reads = mode && strchr(mode, 'r'),
+					    .writes = mode && strchr(mode, 'w'),
+					    .name = feed_text(w, "name") };
+	}
+	if (is)
+		f->no_memory |= ends_asked(f->st, &f->st->process[f->process], is, who, n,
+					   feed_u32(rec, "n", UINT32_MAX),
+					   feed_is(rec, "all") && feed_is(rec, "still")) != 0;
+}
+
+/* Those that its call may end for: all of them, or the one that it names. */
+static void take_children(struct fill *f, const json_t *rec)
+{
+	struct state_thread *t = thread_of_word(f, (int32_t)feed_u32(rec, "of", 0));
+	const json_t *list = json_object_get(rec, "pids");
+	const size_t n = json_array_size(list);
+	struct state_party *child = n ? arena_take(&f->st->arena, n * sizeof(*child)) : NULL;
+	const int32_t which = t ? wait_child_of(t) : WAIT_NO_CHILD;
+
+	f->no_memory |= n && !child;
+	if (!child || which == WAIT_NO_CHILD)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		const int32_t pid = (int32_t)json_integer_value(json_array_get(list, i));
+
+		if (which == WAIT_ANY_CHILD || which == pid)
+			child[t->children++] = (struct state_party){ .pid = pid, .fd = -1 };
+	}
+	t->child = child;
+	if (feed_is(rec, "more"))
+		t->children = 0;
+}
+
 /* ---- hubs -------------------------------------------------------------------------------- */
 
 static struct state_hub *find_hub(struct fill *f, const json_t *rec, uint64_t *created_us)
@@ -678,6 +727,7 @@ static const struct {
 	{ "class", take_class, true }, { "slot", take_slot, true }, { "call", take_call, true },
 	{ "thread", take_thread, false }, { "word", take_word, false },
 	{ "ends", take_ends, false },  { "lock", take_file_lock, false }, { "open", take_open, false },
+	{ "children", take_children, false }, { "other", take_other, false },
 };
 
 static void take(struct fill *f, const json_t *rec)

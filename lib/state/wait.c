@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 static const enum state_wait_kind kinds[] = {
 	[PROC_WAIT_OTHER] = STATE_WAIT_OTHER,     [PROC_WAIT_NONE] = STATE_WAIT_NONE,
@@ -54,6 +55,17 @@ void wait_set(struct state *st, struct state_thread *t, const struct proc_wait *
 	t->wait = kinds[known->kind];
 	t->timed = known->clock != PROC_CLOCK_NONE || known->kind == PROC_WAIT_RESTART;
 	t->wait_text = arena_strdup(&st->arena, proc_wait_text(known, text, sizeof(text)));
+}
+
+int32_t wait_child_of(const struct state_thread *t)
+{
+	const int which = (int)t->arg[0];
+
+	if (t->sys == SYS_wait4)
+		return which > 0 ? which : which == -1 ? WAIT_ANY_CHILD : WAIT_NO_CHILD;
+	if (t->sys != SYS_waitid)
+		return WAIT_NO_CHILD;
+	return which == P_PID ? (int32_t)t->arg[1] : which == P_ALL ? WAIT_ANY_CHILD : WAIT_NO_CHILD;
 }
 
 /* ---- by the stack ------------------------------------------------------------------------ */

@@ -25,4 +25,10 @@ void wait_set(struct state *st, struct state_thread *t, const struct proc_wait *
  */
 void wait_set_by_frames(struct state *st, struct state_thread *t);
 
+enum { WAIT_ANY_CHILD = 0, WAIT_NO_CHILD = -1 };
+
+/* wait_child_of - of a thread in wait(2): the number of the child that it names, WAIT_ANY_CHILD, or
+ * WAIT_NO_CHILD where it waits for none or those of a group. Safety: MT-safe. */
+int32_t wait_child_of(const struct state_thread *t);
+
 #endif

@@ -74,6 +74,46 @@ TEST(the_other_end_of_a_socket_is_the_one_with_the_peers_inode)
 	build_free(st);
 }
 
+TEST(who_was_asked_of_all_counts_more_than_who_is_there)
+{
+	const struct ends_who who[] = { { 10, 3, true, false, "cc1" },
+					{ 12, 4, false, true, "make" },
+					{ 14, 5, true, true, "gone" } };
+	struct state *st = build_state(0);
+	struct state_process *p = add_process(st, 10, "cc1");
+
+	add_reader(st, p, "pipe:[5]", 0);
+	T_EQ(ends_open(st, add_process(st, 12, "make"), 4, "pipe:[5]", false, true), 0);
+	p = &st->process[0];
+	T_EQ(ends_asked(st, p, "pipe:[55]", who, 3, 3, true), 0);
+	T_EQ(p->thread[0].end->parties, 0);
+	T_EQ(ends_asked(st, p, "pipe:[5]", who, 3, 3, true), 0);
+	T_EQ(p->thread[0].end->parties, 2);
+	T_EQ(p->thread[0].end->party[1].pid, 14);
+	T_OK(p->thread[0].end->all_known);
+	T_STR(text_of(st, 0), "read from pipe:[5] (other end: make, pid 12 and 1 more) (fd 3)");
+	state_fini(st);
+	free(st);
+}
+
+TEST(where_not_all_were_asked_or_listed_others_may_have_it)
+{
+	const struct ends_who who[] = { { 12, 4, false, true, "make" } };
+	const struct { uint32_t all; bool all_known; } not[] = { { 1, false }, { 2, true } };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct state *st = build_state(0);
+		struct state_process *p = add_process(st, 10, "cc1");
+		const struct state_thread *t = add_reader(st, p, "pipe:[5]", 0);
+
+		T_EQ(ends_asked(st, p, "pipe:[5]", who, 1, not[i].all, not[i].all_known), 0);
+		T_EQ(t->end->parties, 1);
+		T_OK(!t->end->all_known);
+		state_fini(st);
+		free(st);
+	}
+}
+
 TEST(another_machine_has_other_pipes_of_that_number)
 {
 	struct state *st = build_state(0);

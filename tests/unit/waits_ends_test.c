@@ -210,6 +210,22 @@ TEST(where_somebody_else_may_have_the_file_it_stays_a_suspicion)
 	suspected(st, false);
 }
 
+TEST(looks_at_each_of_them_that_have_no_moment_in_common_leave_a_suspicion)
+{
+	struct state *st = build_state(0);
+
+	two(st, STATE_WAIT_WRITE, STATE_WAIT_WRITE, 5);
+	process(st, SORT)->dump_us = build_ago(st->now_us, 4.5);
+	suspected(st, true);
+	st = build_state(0);
+	two(st, STATE_WAIT_WRITE, STATE_WAIT_WRITE, 5);
+	process(st, SORT)->dump_us = build_ago(st->now_us, 2.5);
+	struct judge *judge = judge_of(st);
+
+	rule_only(judge, "deadlock");
+	judge_destroy(judge);
+}
+
 /* ---- what it is not ------------------------------------------------------------------------- */
 
 static void none(struct state *st)

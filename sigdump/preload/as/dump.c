@@ -436,6 +436,9 @@ static void write_dump(struct run *run)
 	ask_threads(run);
 	as_record_waits(r, &work->peek, run->until_ns);
 	as_record_open(r, &work->peek, run->until_ns);
+	/* in a handler the program stands still meanwhile */
+	if (!run->request->context && !run->request->fatal)
+		as_record_others(r, &work->peek, 0, run->until_ns);
 	as_json_flush(&r->json);
 	dump_step(AS_STEP_LOOK2, 0);
 	dump_hub_look(r, 2, run->until_ns);
