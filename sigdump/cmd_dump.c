@@ -76,6 +76,9 @@ static void note_outside(const struct asking *a, const struct target *t)
 	struct proc_status status;
 	struct err err;
 
+	/* whether it has the library is not known: why will be said in a moment */
+	if (t->find_error == -EACCES || t->find_error == -EPERM)
+		return;
 	if (t->found.library && target_is_stopped(t)) {
 		err_set(&err, 0, "pid %d (%s): stopped, its dumper cannot run: looked at from outside",
 			(int)t->pid, t->name);

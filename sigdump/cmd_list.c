@@ -158,7 +158,10 @@ static int list_all(bool json, struct err *err)
 	if (json)
 		return print_json("processes", array);
 	json_decref(array);
-	if (!shown)
+	if (!shown && getuid())
+		printf("no process of UID %u with the library (root sees those of everybody). "
+		       "Try: sigdump run -- COMMAND\n", (unsigned)getuid());
+	else if (!shown)
 		printf("no process with the library. Try: sigdump run -- COMMAND\n");
 	return CMD_DONE;
 }
@@ -242,10 +245,8 @@ static void print_status(const struct target *t)
 
 static int no_library(const struct target *t, struct err *err)
 {
-	if (t->find_error == -EACCES || t->find_error == -EPERM) {
-		err_set(err, -EACCES, "pid %d (%s): not allowed to look at it", (int)t->pid, t->name);
-		return err_next(err, "run as its user, or as root");
-	}
+	if (t->find_error == -EACCES || t->find_error == -EPERM)
+		return target_refused(t, t->find_error, err);
 	if (t->find_error) {
 		err_set(err, t->find_error, "pid %d (%s): its control page is of another version",
 			(int)t->pid, t->name);

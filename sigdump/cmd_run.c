@@ -65,6 +65,27 @@ static int set_feed(const char *dir, struct err *err)
 	return 0;
 }
 
+/* Said now, for at the first dump nobody listens; but no reason not to start a program. */
+static void warn_of_feed(void)
+{
+	const char *feed = getenv("SHMSCOPE_FEED");
+	char dir[PATH_MAX];
+	struct err err;
+
+	if (!feed || (size_t)snprintf(dir, sizeof(dir), "%s", feed) >= sizeof(dir))
+		return;
+	while (access(dir, F_OK) != 0 && strchr(dir + 1, '/'))
+		*strrchr(dir, '/') = '\0';
+	if (access(dir, F_OK) != 0)
+		snprintf(dir, sizeof(dir), "%s", *feed == '/' ? "/" : ".");
+	if (access(dir, W_OK | X_OK) == 0)
+		return;
+	err_set(&err, -errno, "%s: feeds cannot be written there (%s: %m): no signal will make a dump",
+		feed, dir);
+	err_next(&err, "another directory: sigdump run --feed DIR (`sigdump dump` looks from outside)");
+	err_print(stderr, "sigdump", "warning", &err);
+}
+
 /* A sanitizer's runtime insists on being the first of all libraries. */
 static size_t sanitizer_first(const char *list)
 {
@@ -175,8 +196,16 @@ static int take_settings(struct err *err)
 {
 	char path[PATH_MAX];
 
-	return settings_path(path, sizeof(path), "sigdump.conf") ?
-		       settings_read(path, set_setting, NULL, err) : 0;
+	if (!settings_path(path, sizeof(path), "sigdump.conf"))
+		return 0;
+	const int code = settings_read(path, set_setting, NULL, err);
+
+	if (code != -EACCES)
+		return code;
+	/* su, setpriv and services keep the HOME of who started them: that must not stop a program */
+	err_next(err, "it is started without these settings; HOME or XDG_CONFIG_HOME is somebody else's");
+	err_print(stderr, "sigdump", "warning", err);
+	return 0;
 }
 
 static int set_option(int id, const char *arg, struct err *err)
@@ -215,6 +244,7 @@ int cmd_run(int argc, char **argv)
 	}
 	if (take_settings(&err))
 		return cmd_fail(&err, CMD_USAGE);
+	warn_of_feed();
 	argv[w.operands + 1] = NULL;
 	code = become(argv + 1, &err);
 	return cmd_fail(&err, code);

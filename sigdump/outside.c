@@ -130,11 +130,10 @@ static void write_head(struct outside *l, const struct target *t)
 
 static int refused(const struct target *t, int code, struct err *err)
 {
-	errno = -code;
-	err_set(err, code, "pid %d (%s): cannot be looked at (%m)", (int)t->pid, t->name);
 	if (code == -EPERM || code == -EACCES)
-		err_next(err, "run as its user, or as root");
-	return code;
+		return target_refused(t, code, err);
+	errno = -code;
+	return err_set(err, code, "pid %d (%s): cannot be looked at (%m)", (int)t->pid, t->name);
 }
 
 int outside_open(const struct target *t, bool read_only, bool keeps, int fd,

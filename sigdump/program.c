@@ -24,10 +24,18 @@ static bool is_program(const char *path)
 
 static int not_found(const char *command, bool seen, struct err *err)
 {
-	if (seen)
+	struct stat st;
+
+	if (seen && stat(command, &st) == 0 && S_ISDIR(st.st_mode)) {
+		err_set(err, -EACCES, "%s: a directory, not a program", command);
+		return err_next(err, "the program in it");
+	}
+	if (seen) {
 		err_set(err, -EACCES, "%s: cannot be executed (permission denied)", command);
-	else
-		err_set(err, -ENOENT, "%s: not found", command);
+		return err_next(err, "chmod +x %s, or its interpreter first: sigdump run -- sh %s",
+				command, command);
+	}
+	err_set(err, -ENOENT, "%s: not found", command);
 	return err_next(err, strchr(command, '/') ? "check the path" : "looked for it along PATH");
 }
 

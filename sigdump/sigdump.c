@@ -86,6 +86,8 @@ static int without_command(int argc, char **argv)
 	opt_begin(&w, &page, argc, argv);
 	w.stop_early = 1;
 	const int id = opt_next(&w, &err);
+	if (id == OPT_WRONG && strchr("pHa", argv[1][1]))
+		err_next(&err, "sigdump dump %s ...", argv[1]);
 	if (cmd_common(id, &page, &err, &code))
 		return code;
 	if (id == OPT_COMPLETION)
@@ -95,18 +97,29 @@ static int without_command(int argc, char **argv)
 	return cmd_fail(&err, CMD_USAGE);
 }
 
-static int run_tool(int argc, char **argv)
+/* The word that was left out, where what is there tells it. */
+static int no_such_command(const char *word)
 {
 	struct err err;
 
+	err_set(&err, -EINVAL, "%s: no such command", word);
+	if (!word[strspn(word, "0123456789,")])
+		err_next(&err, "sigdump dump -p %s", word);
+	else if (strchr(word, '/'))
+		err_next(&err, "sigdump run -- %s ...", word);
+	else
+		err_next(&err, "one of run, dump, list, status; `sigdump --help` explains them");
+	return cmd_fail(&err, CMD_USAGE);
+}
+
+static int run_tool(int argc, char **argv)
+{
 	if (argc < 2 || argv[1][0] == '-')
 		return without_command(argc, argv);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
-	err_set(&err, -EINVAL, "%s: no such command", argv[1]);
-	err_next(&err, "one of run, dump, list, status; `sigdump --help` explains them");
-	return cmd_fail(&err, CMD_USAGE);
+	return no_such_command(argv[1]);
 }
 
 int main(int argc, char **argv)

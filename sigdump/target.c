@@ -1,10 +1,12 @@
 #include "sigdump/target.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/as/as_sys.h"
 #include "lib/base/grow.h"
@@ -96,6 +98,33 @@ bool target_has_stacks(const struct target *t, struct err *err)
 		return false;
 	}
 	return true;
+}
+
+static const char *user_name(uid_t uid, char buf[32])
+{
+	const struct passwd *user = getpwuid(uid);
+
+	if (user)
+		snprintf(buf, 32, "%s", user->pw_name);
+	else
+		snprintf(buf, 32, "UID %u", (unsigned)uid);
+	return buf;
+}
+
+int target_refused(const struct target *t, int code, struct err *err)
+{
+	struct proc_status status;
+	char its[32], ours[32];
+
+	if (proc_status(t->pid, t->pid, &status, NULL) == 0 && status.uid != geteuid()) {
+		err_set(err, code, "pid %d (%s): not allowed to look at it: it runs as %s, sigdump as %s",
+			(int)t->pid, t->name, user_name(status.uid, its), user_name(geteuid(), ours));
+		return status.uid ? err_next(err, "run sigdump as %s, or as root", its)
+				  : err_next(err, "run sigdump as root");
+	}
+	err_set(err, code, "pid %d (%s): not allowed to look at it: it has more rights than sigdump, or "
+		"has closed itself to its own user (prctl PR_SET_DUMPABLE)", (int)t->pid, t->name);
+	return err_next(err, "run sigdump as root with CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE)");
 }
 
 static int open_link(struct target *t, struct err *err)

@@ -52,6 +52,12 @@ bool target_is_stopped(const struct target *t);
 bool target_has_stacks(const struct target *t, struct err *err);
 
 /*
+ * target_refused - why we may not look at it, after -EACCES or -EPERM: whose it is, or what rights it
+ * has. Returns code. Safety: one-owner.
+ */
+int target_refused(const struct target *t, int code, struct err *err);
+
+/*
  * target_ask - ask its dumper for a dump that carries `family`.
  * Returns 0; -ENOENT when it has no dumper; -ESTALE, -EACCES, ... with err set.
  * Safety: one-owner.

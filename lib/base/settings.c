@@ -55,7 +55,9 @@ int settings_read(const char *path,
 	char line[LINE];
 
 	if (!in)
-		return errno == ENOENT ? 0 : err_set(err, -errno, "%s: cannot be read (%m)", path);
+		return errno == ENOENT || errno == ENOTDIR
+			       ? 0
+			       : err_set(err, -errno, "%s: cannot be read (%m)", path);
 	for (unsigned n = 1; fgets(line, sizeof(line), in); n++) {
 		struct err why = { .text = "" };
 		const int code = take_line(line, set, arg, &why);

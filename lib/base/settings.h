@@ -23,8 +23,8 @@ char *settings_path(char *buf, size_t room, const char *file);
  * set   returns 0, or a negative errno: with err set why, or plain (err->text empty) for what is
  *       no setting at all. name and value are borrowed.
  *
- * Returns 0, also when there is no file; else what was wrong, err naming the file and the line (the
- * lines before it count).
+ * Returns 0, also when there is no file; -EACCES when it may not be read (a HOME that is somebody
+ * else's); else what was wrong, err naming the file and the line (the lines before it count).
  * Safety: one-owner.
  */
 int settings_read(const char *path,

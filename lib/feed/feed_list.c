@@ -97,8 +97,11 @@ int feed_list_dir(const char *dir, struct feed_list *list, struct err *err)
 	DIR *d = opendir(dir);
 
 	*list = (struct feed_list){ 0 };
-	if (!d)
-		return err_set(err, -errno, "%s: cannot be listed (%m)", dir);
+	if (!d) {
+		const int e = err_set(err, -errno, "%s: cannot be listed (%m)", dir);
+
+		return e == -EACCES ? err_next(err, "read it as its owner") : e;
+	}
 	const int e = read_names(d, dir, list);
 
 	closedir(d);

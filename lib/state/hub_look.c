@@ -978,7 +978,7 @@ static void tell_damage(struct filling *f)
 	if (n == 1)
 		f->hub->damage = copy_text(f, first, sizeof(f->damage));
 	else if (n > 1)
-		f->hub->damage = arena_printf(&f->st->arena, "%s; and %u more", first, n - 1);
+		f->hub->damage = arena_printf(&f->st->arena, "%s; and %u more contradictions", first, n - 1);
 }
 
 int hub_look_fill(struct hub_look *look, struct state *st, enum state_source source,

@@ -14,6 +14,12 @@ expect() { # CODE "first line of stderr" ARGS...
 }
 expect 2 "sigdump: error: no command given"
 expect 2 "sigdump: error: dmp: no such command" dmp
+expect 2 "sigdump: error: 4112: no such command" 4112
+ok grep -qx '  next: sigdump dump -p 4112' "$TMPDIR/stderr"
+expect 2 "sigdump: error: -p: unknown option" -p 4112
+ok grep -qx '  next: sigdump dump -p ...' "$TMPDIR/stderr"
+expect 2 "sigdump: error: ./server: no such command" ./server
+ok grep -qx '  next: sigdump run -- ./server ...' "$TMPDIR/stderr"
 expect 2 "sigdump: error: --tiemout: unknown option (did you mean --timeout?)" dump --tiemout 3
 expect 2 "sigdump: error: no target given" dump
 expect 2 "sigdump: error: no command given" run
@@ -24,12 +30,29 @@ expect 3 "sigdump: error: $TMPDIR/no.hub: cannot be opened (No such file or dire
 expect 4 "sigdump: error: /bin/sh: not a hub file" dump -H /bin/sh
 expect 4 "sigdump: error: $TMPDIR: not a hub file" dump -H "$TMPDIR"
 expect 127 "sigdump: error: no-such-program: not found" run -- no-such-program
+expect 126 "sigdump: error: /etc: a directory, not a program" run -- /etc
 expect 126 "sigdump: error: /etc/passwd: cannot be executed (permission denied)" run -- /etc/passwd
 ${CC:-gcc} -static -o "$TMPDIR/tool" -x c - <<<'int main(void) { return 0; }' || fail "cannot link statically"
 expect 126 "sigdump: error: $TMPDIR/tool: statically linked: nothing can be preloaded; not started" run -- "$TMPDIR/tool"
 if [ "$(id -u)" = 0 ]; then
 	cp /bin/true "$TMPDIR/ping" && chown 65534 "$TMPDIR/ping" && chmod 4755 "$TMPDIR/ping"
 	expect 126 "sigdump: error: $TMPDIR/ping: set-user-ID or file capabilities: the loader would ignore LD_PRELOAD; not started" run -- "$TMPDIR/ping"
+fi
+# who is not root: whose it is and who sigdump is; a HOME of somebody else's stops no program
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	cp -r "$B/bin" "$B/lib" "$TMPDIR/" && mkdir "$TMPDIR/conf" && chmod 700 "$TMPDIR/conf" && chmod 755 "$TMPDIR" ||
+		fail "no copy for others"
+	other() { setpriv --reuid=65534 --clear-groups env "$@"; }
+	other "$TMPDIR/bin/sigdump" dump -p $$ >"$TMPDIR/stdout" 2>"$TMPDIR/stderr"
+	equal "$?:$(sed 's/ as nobody$/ as UID 65534/' "$TMPDIR/stderr")" "3:sigdump: error: pid $$ (sigdump_command): not allowed to look at it: it runs as root, sigdump as UID 65534
+  next: run sigdump as root" "a process of root"
+	other XDG_CONFIG_HOME="$TMPDIR/conf" SHMSCOPE_FEED=/tmp "$TMPDIR/bin/sigdump" run -- echo yes >"$TMPDIR/stdout" 2>"$TMPDIR/stderr"
+	equal "$?:$(cat "$TMPDIR/stdout"):$(head -n 1 "$TMPDIR/stderr")" \
+		"0:yes:sigdump: warning: $TMPDIR/conf/shmscope/sigdump.conf: cannot be read (Permission denied)" "settings that may not be read"
+	other XDG_CONFIG_HOME=/nowhere SHMSCOPE_FEED="$TMPDIR/conf/a/b" "$TMPDIR/bin/sigdump" run -- echo yes >"$TMPDIR/stdout" 2>"$TMPDIR/stderr"
+	equal "$?:$(cat "$TMPDIR/stdout"):$(head -n 1 "$TMPDIR/stderr")" \
+		"0:yes:sigdump: warning: $TMPDIR/conf/a/b: feeds cannot be written there ($TMPDIR/conf: Permission denied): no signal will make a dump" "a feed directory that may not be made"
+	rm -rf "$TMPDIR/bin" "$TMPDIR/lib" "$TMPDIR/conf" "$TMPDIR/stdout" "$TMPDIR/stderr"
 fi
 SHMSCOPE_LIB=$TMPDIR/nowhere expect 126 "sigdump: error: $TMPDIR/nowhere: cannot be read (No such file or directory)" run -- true
 
