@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -10,6 +11,7 @@
 
 #include "lib/as/as_io.h"
 #include "lib/as/as_sys.h"
+#include "sigdump/preload/as/dump_restart.h"
 #include "sigdump/preload/pl_priv.h"
 
 /*
@@ -142,8 +144,13 @@ __attribute__((used, visibility("hidden"))) long pl_enter_seccomp(long nr, unsig
 	return r;
 }
 
-/* All others go on to the C library as they came: one comparison. */
+/*
+ * All others go on to the C library as they came, on the same stack; their number is kept for
+ * dump_restart(). (%rax only counts vector registers, and the C library's does not read it.)
+ */
 _Static_assert(SYS_seccomp == 317, "x86_64");
+_Static_assert(offsetof(struct dump_call, sp) == 0 && offsetof(struct dump_call, nr) == 8,
+	       "the code below");
 __asm__(".text\n"
 	".globl syscall\n"
 	".type syscall,@function\n"
@@ -152,6 +159,9 @@ __asm__(".text\n"
 	"	endbr64\n"
 	"	cmpq	$317, %rdi\n"
 	"	je	pl_enter_seccomp\n"
+	"	movq	dump_call@GOTTPOFF(%rip), %rax\n"
+	"	movq	%rsp, %fs:(%rax)\n"
+	"	movq	%rdi, %fs:8(%rax)\n"
 	"	jmpq	*pl_real_syscall(%rip)\n"
 	"	.cfi_endproc\n"
 	".size syscall, . - syscall\n");

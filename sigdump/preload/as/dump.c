@@ -28,6 +28,7 @@ enum {
 	PAUSE_NS = 10000000, /* before the second round */
 	INSIST_NS = 200000000, /* for all threads that have their signals blocked, in the last one */
 	INSIST_PAUSE_NS = 100000,
+	LOOKS = 8, /* in a round, at one that sleeps whenever it is about to be asked; then it is woken */
 	GRACE_NS = 200000000, /* for a dump when somebody waits for the end of the dumper */
 };
 
@@ -306,43 +307,56 @@ static void no_answer(struct run *run, size_t at, bool last, const char *reason)
 }
 
 /*
- * A look first: it may be blocked after all, and then nobody needs to be interrupted.
- * Returns false when it has all signals blocked: it can be tried again.
+ * A look first: it may be blocked after all, and then nobody needs to be interrupted. With `look`
+ * another one right before it is asked.
  */
-static bool try_to_ask(struct run *run, struct batch *b, size_t at, bool last)
+static enum dump_asked try_to_ask(struct run *run, struct batch *b, size_t at, bool look,
+				  const char **reason)
 {
 	struct as_thread *t = &work->thread;
 	const pid_t tid = -work->tids[at];
-	const char *reason;
-	bool masked;
 
 	as_peek_thread(&work->peek, tid, t);
 	if (!has_to_be_asked(t)) {
 		work->tids[at] = 0;
 		if (t->captured != AS_CAPTURED_GONE)
 			tell_peeked(run);
-		return true;
+		return DUMP_ASKED;
 	}
-	struct dump_shot *shot = dump_running_ask(work->peek.proc_fd, tid, &reason, &masked);
-	if (!shot) {
-		if (masked && last && as_sys_clock_ns(CLOCK_MONOTONIC) < run->insist_until_ns)
-			return false;
-		no_answer(run, at, last, reason);
-		return true;
-	}
-	b->shot[b->n] = shot;
-	b->at[b->n++] = at;
-	return true;
+	const enum dump_asked asked =
+		dump_running_ask(work->peek.proc_fd, tid, look, &b->shot[b->n], reason);
+	if (asked == DUMP_ASKED)
+		b->at[b->n++] = at;
+	return asked;
 }
 
-/* One that creates threads without end has its signals blocked most of the time. */
-static void ask_running(struct run *run, struct batch *b, size_t at, bool last)
+static bool may_try_again(const struct run *run, enum dump_asked asked, bool last)
 {
 	const struct timespec pause = { 0, INSIST_PAUSE_NS };
 
+	if (asked == DUMP_ASLEEP)
+		return true;
+	/* one that creates threads without end has its signals blocked most of the time */
+	if (asked != DUMP_MASKED || !last || as_sys_clock_ns(CLOCK_MONOTONIC) >= run->insist_until_ns)
+		return false;
+	as_sys_poll(NULL, 0, &pause);
+	return true;
+}
+
+static void ask_running(struct run *run, struct batch *b, size_t at, bool last)
+{
+	const char *reason;
+
 	dump_step(AS_STEP_RUNNING, -work->tids[at]);
-	while (!try_to_ask(run, b, at, last) && !late(run))
-		as_sys_poll(NULL, 0, &pause);
+	for (unsigned looks = 0; !late(run); looks++) {
+		const enum dump_asked asked = try_to_ask(run, b, at, looks < LOOKS, &reason);
+		if (asked == DUMP_ASKED)
+			return;
+		if (!may_try_again(run, asked, last)) {
+			no_answer(run, at, last, reason);
+			return;
+		}
+	}
 }
 
 static void take_running(struct run *run, struct dump_shot *shot, size_t at, bool last,

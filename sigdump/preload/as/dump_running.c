@@ -48,36 +48,48 @@ static uint32_t next_ticket(const struct dump_shot *shot)
 	return last_ticket + place;
 }
 
-struct dump_shot *dump_running_ask(int proc_fd, pid_t tid, const char **reason,
-				   bool *masked)
+/* Sends the question. */
+static int arm(struct dump_shot *shot, pid_t tid)
 {
-	struct as_proc_signals sig;
-	struct dump_shot *shot = free_shot();
-
-	*masked = false;
-	*reason = "only it can tell, and there is no room for its answer";
-	if (!shot)
-		return NULL;
-	*reason = "it ended";
-	if (as_proc_signals(proc_fd, tid, &sig) < 0)
-		return NULL;
-	*reason = "only it can tell, and it has all signals blocked";
-	*masked = sig.blocked >> (dump_state.poke - 1) & 1;
-	if (*masked)
-		return NULL;
 	const uint32_t ticket = next_ticket(shot);
+
 	shot->tid = tid;
 	shot->given_up = false;
 	/* relaxed: a handler that sees it wakes nobody, or one too many */
 	atomic_store_explicit(&shot->sleeps, 0, memory_order_relaxed);
 	/* relaxed: the signal below is sent after it */
 	atomic_store_explicit(&shot->state, word(ticket, ARMED), memory_order_relaxed);
-	if (dump_signal_poke(tid, (int)ticket) == 0)
-		return shot;
-	/* relaxed: nobody was asked */
-	atomic_store_explicit(&shot->state, word(ticket, IDLE), memory_order_relaxed);
+	const int err = dump_signal_poke(tid, (int)ticket);
+	if (err)
+		/* relaxed: nobody was asked */
+		atomic_store_explicit(&shot->state, word(ticket, IDLE), memory_order_relaxed);
+	return err;
+}
+
+enum dump_asked dump_running_ask(int proc_fd, pid_t tid, bool look, struct dump_shot **shot,
+				 const char **reason)
+{
+	struct as_proc_signals sig;
+	struct as_proc_syscall call;
+	struct dump_shot *const free = free_shot();
+
+	*reason = "only it can tell, and there is no room for its answer";
+	if (!free)
+		return DUMP_NOT_ASKED;
+	*reason = "it ended";
+	if (as_proc_signals(proc_fd, tid, &sig) < 0)
+		return DUMP_NOT_ASKED;
+	*reason = "only it can tell, and it has all signals blocked";
+	if (sig.blocked >> (dump_state.poke - 1) & 1)
+		return DUMP_MASKED;
+	if (look && as_proc_syscall(proc_fd, tid, &call) == 0 &&
+	    call.form != AS_PROC_RUNNING)
+		return DUMP_ASLEEP;
 	*reason = "only it can tell, and it could not be asked";
-	return NULL;
+	if (arm(free, tid))
+		return DUMP_NOT_ASKED;
+	*shot = free;
+	return DUMP_ASKED;
 }
 
 /* The thread did not answer in time: take the question back, or leave it the shot. */

@@ -35,14 +35,23 @@ struct dump_shot {
 	uint8_t stack[DUMP_SHOT_STACK];
 };
 
+enum dump_asked {
+	DUMP_ASKED,   /* the shot will hold its answer */
+	DUMP_ASLEEP,  /* it has fallen asleep, and can be looked at */
+	DUMP_MASKED,  /* it has all signals blocked, for a moment (while it creates a thread) or for
+			 ever */
+	DUMP_NOT_ASKED,
+};
+
 /*
- * dump_running_ask - ask a thread for a copy.
- * Returns the shot; NULL with *reason set when it cannot be asked, and *masked where that is
- * because it has all signals blocked, which may last a moment (while it creates a thread) or for
- * ever.
+ * dump_running_ask - ask a thread for a copy; with `look`, unless a last look right before that
+ * finds that it no longer runs. (One that falls asleep after the look is woken, and its handler makes the call
+ * begin again: dump_restart.h.)
+ * Sets *shot when it was asked, else *reason.
  * Safety: AS-safe, one dump at a time.
  */
-struct dump_shot *dump_running_ask(int proc_fd, pid_t tid, const char **reason, bool *masked);
+enum dump_asked dump_running_ask(int proc_fd, pid_t tid, bool look, struct dump_shot **shot,
+				 const char **reason);
 
 /*
  * dump_running_take - wait for the answer, at most until `until_ns` of CLOCK_MONOTONIC.

@@ -3,17 +3,15 @@
 #include <sys/ucontext.h>
 #include <ucontext.h>
 
-#include "lib/as/as_restart.h"
 #include "lib/as/as_sys.h"
 #include "sigdump/preload/as/dump.h"
 #include "sigdump/preload/as/dump_fatal.h"
 #include "sigdump/preload/as/dump_limit.h"
+#include "sigdump/preload/as/dump_restart.h"
 #include "sigdump/preload/as/dump_running.h"
 #include "sigdump/preload/as/dump_signal.h"
 #include "sigdump/preload/as/dump_state.h"
 #include "sigdump/preload/as/dumper.h"
-
-enum { CODE_BEFORE = 32 }; /* bytes of code in front of a return address that are looked at */
 
 static uint64_t signal_bit(int sig)
 {
@@ -24,83 +22,6 @@ static uint64_t signal_bit(int sig)
 static uint64_t *context_mask(ucontext_t *uc)
 {
 	return (uint64_t *)(void *)&uc->uc_sigmask;
-}
-
-/* Copies the code that ends at `pc`; bytes copied, aligned to the end of `code`. */
-static size_t code_before(uint64_t pc, uint8_t code[CODE_BEFORE])
-{
-	const pid_t tid = as_sys_gettid();
-	ssize_t got = 0;
-
-	/* a page may end in between: take less then */
-	for (size_t n = CODE_BEFORE; n >= 8; n /= 2) {
-		const struct iovec to = { code + CODE_BEFORE - n, n };
-		const struct iovec from = { (void *)(uintptr_t)(pc - n), n };
-
-		got = as_sys_process_vm_readv(tid, &to, 1, &from, 1);
-		if (got == (ssize_t)n)
-			return n;
-	}
-	/* refused (a container's filter): this thread has just run what stands in this page */
-	const size_t in_page = pc & 4095;
-	if ((got != -EPERM && got != -ENOSYS) || in_page < CODE_BEFORE)
-		return 0;
-	memcpy(code, (const void *)(uintptr_t)(pc - CODE_BEFORE), CODE_BEFORE);
-	return CODE_BEFORE;
-}
-
-/*
- * The number of the system call behind which `pc` stands, -1 if it cannot be told: the nearest
- * `mov $nr, %eax` before the `syscall`. Functions of the C library load it at most a few
- * instructions before.
- */
-static long number_before(uint64_t pc)
-{
-	uint8_t code[CODE_BEFORE];
-	const size_t n = code_before(pc, code);
-	const uint8_t *end = code + CODE_BEFORE;
-
-	if (n < 8 || end[-2] != 0x0f || end[-1] != 0x05)
-		return -1;
-	for (const uint8_t *at = end - 7; at >= end - n; at--) {
-		uint32_t nr;
-
-		if (*at != 0xb8)
-			continue;
-		memcpy(&nr, at + 1, sizeof(nr));
-		if (nr < 1024)
-			return nr;
-	}
-	return -1;
-}
-
-static bool another_signal_waits(ucontext_t *uc)
-{
-	uint64_t pending = 0;
-
-	if (as_sys_rt_sigpending(&pending) < 0)
-		return false;
-	return pending & ~*context_mask(uc) & ~signal_bit(dump_state.signal);
-}
-
-bool dump_signal_restart(void *context)
-{
-	ucontext_t *uc = context;
-	greg_t *regs = uc->uc_mcontext.gregs;
-
-	if (regs[REG_RAX] != -EINTR || another_signal_waits(uc))
-		return false;
-	const long nr = number_before((uint64_t)regs[REG_RIP]);
-	if (!as_restart_may(nr))
-		return false;
-	/* the kernel has stored what is left to sleep where the program asked for it */
-	if (nr == SYS_nanosleep && regs[REG_RSI])
-		regs[REG_RDI] = regs[REG_RSI];
-	if (nr == SYS_clock_nanosleep && regs[REG_R10] && !(regs[REG_RSI] & TIMER_ABSTIME))
-		regs[REG_RDX] = regs[REG_R10];
-	regs[REG_RAX] = nr;
-	regs[REG_RIP] -= 2;
-	return true;
 }
 
 /* The signal slipped through to a thread of the program although there is a dumper. */
@@ -185,7 +106,7 @@ void dump_signal_handler(int sig, siginfo_t *info, void *context)
 				atomic_store_explicit(&dump_live->again, 1, memory_order_relaxed);
 		}
 	}
-	dump_signal_restart(context);
+	dump_restart(context);
 }
 
 /*
@@ -233,7 +154,7 @@ void dump_signal_poked(int sig, siginfo_t *info, void *context)
 	} else {
 		dump_running_answer(what, context);
 	}
-	dump_signal_restart(context);
+	dump_restart(context);
 }
 
 void dump_signal_return(void);

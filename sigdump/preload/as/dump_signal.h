@@ -1,5 +1,6 @@
 /*
- * dump_signal - our signal handlers, and leaving an interrupted thread as if nothing had been.
+ * dump_signal - our signal handlers. They leave an interrupted thread as if nothing had been
+ * (dump_restart.h).
  */
 #ifndef SHMSCOPE_PRELOAD_DUMP_SIGNAL_H
 #define SHMSCOPE_PRELOAD_DUMP_SIGNAL_H
@@ -61,21 +62,6 @@ void dump_signal_give_back(void);
  */
 bool dump_signal_lent(struct as_sigaction *theirs);
 void dump_signal_keep(void);
-
-/*
- * dump_signal_restart - if the context stands right behind a system call that was interrupted
- * and that the kernel does not restart by itself, make it begin again.
- *
- * The kernel restarts what it can (SA_RESTART); what is left says -EINTR in RAX behind a
- * `syscall`. Its number is no longer in any register: it is taken from the instruction that
- * loads it, and only calls that may be begun again without harm are. A time-out given as a
- * span begins again too, except that sleeps with a place for the rest sleep only the rest.
- * When another signal waits to be delivered, that one ends the call: nothing is done.
- *
- * Returns whether the call will begin again.
- * Safety: AS-safe.
- */
-bool dump_signal_restart(void *context);
 
 /*
  * dump_signal_dump - dump_run() in a handler, on the stack reserved for that.
