@@ -506,6 +506,10 @@ void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_th
 	begin(r, "thread");
 	as_json_u64(j, "d", r->dump);
 	as_json_i64(j, "tid", t->tid);
+	/* what stands in its memory, where we see it by another number */
+	const pid_t inner = r->waits.is_foreign ? as_proc_inner_tid(p->proc_fd, t->tid) : 0;
+	if (inner && inner != t->tid)
+		as_json_i64(j, "inner", inner);
 	as_json_str(j, "name", t->comm);
 	as_json_str(j, "state", state);
 	as_json_bool(j, "own", how->own);

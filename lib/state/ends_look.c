@@ -13,6 +13,7 @@
 #include "lib/proc/proc_ends.h"
 #include "lib/proc/proc_lock.h"
 #include "lib/proc/proc_net.h"
+#include "lib/proc/proc_outer.h"
 #include "lib/proc/proc_sock.h"
 #include "lib/proc/proc_stat.h"
 #include "lib/proc/proc_wait.h"
@@ -292,7 +293,7 @@ static int look_at_children(struct filling *f, struct state_thread *t)
 	if (which == WAIT_ANY_CHILD)
 		n = list_children(f->p->pid, child);
 	else if (which > 0)
-		n = add_child(child, 0, which);
+		n = add_child(child, 0, proc_outer_pid(f->p->pid, which));
 	if (n == CHILDREN) /* perhaps there are more */
 		return 0;
 	t->child = copy_parties(f->st, child, n);

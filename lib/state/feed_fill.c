@@ -22,7 +22,7 @@ struct fill_hub { /* a hub of this dump: numbers in its records are relative to 
 
 struct fill {
 	struct state *st;
-	const struct feed_stream *s;
+	struct feed_stream *s;
 	size_t process;     /* index in state->process */
 	unsigned look;      /* which look's records are taken */
 	uint64_t look_us;
@@ -54,6 +54,12 @@ static uint64_t mono_field(const struct fill *f, const json_t *rec, const char *
 	const uint64_t t = feed_u64(rec, key, 0);
 
 	return t ? t + (uint64_t)f->s->shift_us : 0;
+}
+
+/* Of a process or thread, as we see it. */
+static int32_t number_field(const struct fill *f, const json_t *rec, const char *key)
+{
+	return feed_stream_number(f->s, (int32_t)feed_u32(rec, key, 0));
 }
 
 static const char *base_name(const char *path)
@@ -166,6 +172,7 @@ static void take_wait(struct fill *f, const json_t *rec, struct state_thread *t)
 	for (size_t i = 0; i < 6; i++)
 		feed_value_u64(json_array_get(args, i), &t->arg[i]);
 	proc_wait_decode(t->sys, t->arg, &w);
+	w.child = feed_stream_number(f->s, w.child);
 	if (on && w.fd >= 0)
 		snprintf(w.object, sizeof(w.object), "%s", on);
 	const size_t n = take_hex(feed_text(rec, "to"), address, sizeof(address));
@@ -208,7 +215,9 @@ static void take_thread(struct fill *f, const json_t *rec)
 		f->no_memory = true;
 		return;
 	}
-	t->tid = (int32_t)feed_u32(rec, "tid", 0);
+	t->tid = number_field(f, rec, "tid");
+	t->inner_tid = t->tid != (int32_t)feed_u32(rec, "tid", 0) ? (int32_t)feed_u32(rec, "tid", 0)
+							       : (int32_t)feed_u32(rec, "inner", 0);
 	t->name = copy_field(f, rec, "name");
 	if (letter && letter[0])
 		t->state = letter[0];
@@ -232,7 +241,7 @@ static void take_thread(struct fill *f, const json_t *rec)
 
 enum { HOLDERS = 8, MEMORY = 1024 };
 
-static size_t take_holders(const json_t *rec, struct state_holder *holder)
+static size_t take_holders(const struct fill *f, const json_t *rec, struct state_holder *holder)
 {
 	const json_t *list = json_object_get(rec, "holders");
 	size_t n = 0;
@@ -242,7 +251,7 @@ static size_t take_holders(const json_t *rec, struct state_holder *holder)
 		const char *letter = feed_text(h, "state");
 
 		holder[n] = (struct state_holder){ .tid = (int32_t)feed_u32(h, "tid", 0),
-						   .pid = (int32_t)feed_u32(h, "pid", 0),
+						   .pid = number_field(f, h, "pid"),
 						   .state = letter && letter[0] ? letter[0] : '?',
 						   .name = feed_text(h, "name") };
 	}
@@ -282,7 +291,7 @@ static struct state_thread *thread_of_word(struct fill *f, int32_t tid)
 
 static void take_word(struct fill *f, const json_t *rec)
 {
-	struct state_thread *t = thread_of_word(f, (int32_t)feed_u32(rec, "of", 0));
+	struct state_thread *t = thread_of_word(f, number_field(f, rec, "of"));
 	struct state_holder holder[HOLDERS];
 	uint8_t bytes[MEMORY];
 	struct lock_look look = {
@@ -295,7 +304,7 @@ static void take_word(struct fill *f, const json_t *rec)
 		.bytes_addr = feed_u64(rec, "at", 0),
 		.bytes_n = take_hex(feed_text(rec, "bytes"), bytes, sizeof(bytes)),
 		.holder = holder,
-		.holders = take_holders(rec, holder),
+		.holders = take_holders(f, rec, holder),
 	};
 
 	if (!t)
@@ -310,7 +319,7 @@ enum { ENDS = 64 };
 
 static void take_ends(struct fill *f, const json_t *rec)
 {
-	struct state_thread *t = thread_of_word(f, (int32_t)feed_u32(rec, "of", 0));
+	struct state_thread *t = thread_of_word(f, number_field(f, rec, "of"));
 	const json_t *list = json_object_get(rec, "ends");
 	const int32_t set = (int32_t)feed_i64(rec, "set", -1);
 	struct ends_given given[ENDS];
@@ -334,7 +343,7 @@ static void take_ends(struct fill *f, const json_t *rec)
 /* The one that is known to hold it; of several the first. */
 static void take_file_lock(struct fill *f, const json_t *rec)
 {
-	struct state_thread *t = thread_of_word(f, (int32_t)feed_u32(rec, "of", 0));
+	struct state_thread *t = thread_of_word(f, number_field(f, rec, "of"));
 	const json_t *h = json_array_get(json_object_get(rec, "holders"), 0);
 	const char *letter = feed_text(h, "state"), *name = feed_text(h, "name");
 	const char *file = feed_text(rec, "file");
@@ -345,7 +354,7 @@ static void take_file_lock(struct fill *f, const json_t *rec)
 		return;
 	proc_wait_decode(t->sys, t->arg, &w);
 	snprintf(w.object, sizeof(w.object), "%s", file ? file : "");
-	w.holder = (pid_t)feed_u32(h, "pid", 0);
+	w.holder = number_field(f, h, "pid");
 	w.holder_ended = letter && letter[0] == 'X';
 	w.holder_unnamed = h && !w.holder;
 	w.holders_more = n ? n - 1 : 0;
@@ -385,7 +394,7 @@ static void take_other(struct fill *f, const json_t *rec)
 		const json_t *w = json_array_get(list, n);
 		const char *mode = feed_text(w, "mode");
 
-		who[n] = (struct ends_who){ .pid = (int32_t)feed_u32(w, "pid", 0),
+		who[n] = (struct ends_who){ .pid = number_field(f, w, "pid"),
 					    .fd = (int32_t)feed_i64(w, "fd", -1),
 					    .reads = mode && strchr(mode, 'r'),
 					    .writes = mode && strchr(mode, 'w'),
@@ -400,7 +409,7 @@ static void take_other(struct fill *f, const json_t *rec)
 /* Those that its call may end for: all of them, or the one that it names. */
 static void take_children(struct fill *f, const json_t *rec)
 {
-	struct state_thread *t = thread_of_word(f, (int32_t)feed_u32(rec, "of", 0));
+	struct state_thread *t = thread_of_word(f, number_field(f, rec, "of"));
 	const json_t *list = json_object_get(rec, "pids");
 	const size_t n = json_array_size(list);
 	struct state_party *child = n ? arena_take(&f->st->arena, n * sizeof(*child)) : NULL;
@@ -413,7 +422,9 @@ static void take_children(struct fill *f, const json_t *rec)
 		const int32_t pid = (int32_t)json_integer_value(json_array_get(list, i));
 
 		if (which == WAIT_ANY_CHILD || which == pid)
-			child[t->children++] = (struct state_party){ .pid = pid, .fd = -1 };
+			child[t->children++] = (struct state_party){
+				.pid = feed_stream_number(f->s, pid), .fd = -1
+			};
 	}
 	t->child = child;
 	if (feed_is(rec, "more"))
@@ -452,7 +463,7 @@ static void take_hub(struct fill *f, const json_t *rec)
 	hub->created_us = mono_field(f, rec, "created_us");
 	hub->file_bytes = feed_u64(rec, "file_bytes", 0);
 	hub->last_alive_us = mono_field(f, rec, "last_alive_us");
-	hub->host_pid = (int32_t)feed_u32(rec, "host_pid", 0);
+	hub->host_pid = number_field(f, rec, "host_pid");
 	hub->host_start = feed_u64(rec, "host_start", 0);
 	hub->ring_cells = feed_u32(rec, "ring_cells", 0);
 	hub->calls_max = feed_u32(rec, "calls_max", 0);
@@ -501,7 +512,7 @@ static void take_peer(struct fill *f, const json_t *rec)
 	const int state = names_find(&names_peer_state, feed_text(rec, "state"));
 
 	p->name = copy_field(f, rec, "name");
-	p->pid = (int32_t)feed_u32(rec, "pid", 0);
+	p->pid = number_field(f, rec, "pid");
 	p->start = feed_u64(rec, "start", 0);
 	p->state = state > 0 ? (uint32_t)state : HUB_PEER_UNUSED;
 	p->incarnation = feed_u32(rec, "incarnation", 0);
@@ -511,9 +522,9 @@ static void take_peer(struct fill *f, const json_t *rec)
 	p->died_us = mono_field(f, rec, "died_us");
 	take_beat(f, rec, created_us, false, &p->beat);
 	take_beat(f, rec, created_us, true, &p->host_beat);
-	p->loop_tid = feed_u32(rec, "loop_tid", 0);
-	p->host_tid = feed_u32(rec, "host_tid", 0);
-	p->host_handler_tid = feed_u32(rec, "host_handler_tid", 0);
+	p->loop_tid = (uint32_t)number_field(f, rec, "loop_tid");
+	p->host_tid = (uint32_t)number_field(f, rec, "host_tid");
+	p->host_handler_tid = (uint32_t)number_field(f, rec, "host_handler_tid");
 	p->flag = feed_u32(rec, "flag", 0);
 	p->host_flag = feed_u32(rec, "host_flag", 0);
 	p->flag_us = ms_field(f, rec, "flag_ms", created_us);
@@ -566,7 +577,7 @@ static void take_ring(struct fill *f, const json_t *rec)
 	r->read = feed_u64(rec, "taken", 0);
 	r->written = r->read + r->waiting;
 	r->capacity = feed_u32(rec, "capacity", 0);
-	r->sending_tid = feed_u32(rec, "sending", 0);
+	r->sending_tid = (uint32_t)number_field(f, rec, "sending");
 	r->bell = feed_i64(rec, "bell", -1);
 	r->bells = feed_u64(rec, "bells", 0);
 	r->bell_head = feed_u64(rec, "bell_head", 0);
@@ -708,7 +719,7 @@ static void take_call(struct fill *f, const json_t *rec)
 		.enqueued_peer = (uint16_t)feed_u32(rec, "enqueued_peer", 0),
 		.enqueued_at = feed_u64(rec, "enqueued_at", 0),
 		.started_us = mono_field(f, rec, "started_us"),
-		.tid = feed_u32(rec, "tid", 0),
+		.tid = (uint32_t)number_field(f, rec, "tid"),
 		.deadline_ms = feed_u32(rec, "deadline_ms", 0),
 		.bytes = feed_u32(rec, "bytes", 0),
 		.for_call = feed_u32(rec, "for_call", 0),
@@ -743,7 +754,7 @@ static void take(struct fill *f, const json_t *rec)
 
 static int add_process(struct fill *f, const struct feed_dump *d, bool carried)
 {
-	const struct feed_stream *s = f->s;
+	struct feed_stream *s = f->s;
 	struct state_process *p = state_add_process(f->st);
 	const char *by = feed_text(s->head, "by");
 	const char *name = feed_text(d->begin, "name");
@@ -755,7 +766,7 @@ static int add_process(struct fill *f, const struct feed_dump *d, bool carried)
 	p->start = feed_stream_start(s);
 	p->boot = copy_field(f, s->head, "boot");
 	p->pid_ns = feed_u64(s->head, "pidns", 0);
-	p->inner_pid = (int32_t)feed_u32(s->head, "inner", 0);
+	p->inner_pid = feed_stream_inner(s);
 	p->name = copy(f, name ? name : feed_stream_name(s));
 	p->host = copy_field(f, s->head, "host");
 	p->exe = copy_field(f, s->head, "exe");
@@ -771,7 +782,7 @@ static int add_process(struct fill *f, const struct feed_dump *d, bool carried)
 	return 0;
 }
 
-int feed_fill(struct state *st, const struct feed_stream *s, const struct feed_dump *d,
+int feed_fill(struct state *st, struct feed_stream *s, const struct feed_dump *d,
 	      unsigned look, bool carried)
 {
 	struct fill f = {
@@ -795,14 +806,14 @@ int feed_fill(struct state *st, const struct feed_stream *s, const struct feed_d
 	return e;
 }
 
-static int add_child(struct state *st, const struct feed_stream *s, const struct feed_dump *d,
+static int add_child(struct state *st, struct feed_stream *s, const struct feed_dump *d,
 		     const json_t *rec, char letter)
 {
 	struct state_process *p = state_add_process(st);
 
 	if (!p)
 		return -ENOMEM;
-	p->pid = (int32_t)feed_u32(rec, "pid", 0);
+	p->pid = feed_stream_number(s, (int32_t)feed_u32(rec, "pid", 0));
 	p->start = feed_u64(rec, "start", 0);
 	p->name = arena_strdup(&st->arena, feed_text(rec, "name"));
 	p->boot = arena_strdup(&st->arena, feed_text(s->head, "boot"));
@@ -830,7 +841,7 @@ static void update_child(struct state_process *p, const struct feed_dump *d, cha
 }
 
 /* By the number that its parent knows, which for a look from outside may be an inner one. */
-static struct state_process *find_child(struct state *st, const struct feed_stream *s, int32_t pid,
+static struct state_process *find_child(struct state *st, struct feed_stream *s, int32_t pid,
 					uint64_t start)
 {
 	const uint64_t ns = feed_u64(s->head, "pidns", 0);
@@ -843,14 +854,14 @@ static struct state_process *find_child(struct state *st, const struct feed_stre
 	return known;
 }
 
-int feed_fill_children(struct state *st, const struct feed_stream *s, const struct feed_dump *d)
+int feed_fill_children(struct state *st, struct feed_stream *s, const struct feed_dump *d)
 {
 	for (size_t i = 0; i < d->n; i++) {
 		const json_t *rec = d->rec[i];
 		const char *letter = feed_text(rec, "state");
 		const char *reason = feed_text(rec, "reason");
 		const char *name = feed_text(rec, "name");
-		const int32_t pid = (int32_t)feed_u32(rec, "pid", 0);
+		const int32_t pid = feed_stream_number(s, (int32_t)feed_u32(rec, "pid", 0));
 
 		if (!feed_is_type(rec, "child") || pid <= 0)
 			continue;

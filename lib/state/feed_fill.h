@@ -17,7 +17,7 @@
  *
  * Returns 0 or -ENOMEM. Safety: one-owner.
  */
-int feed_fill(struct state *st, const struct feed_stream *s, const struct feed_dump *d,
+int feed_fill(struct state *st, struct feed_stream *s, const struct feed_dump *d,
 	      unsigned look, bool carried);
 
 /*
@@ -25,6 +25,6 @@ int feed_fill(struct state *st, const struct feed_stream *s, const struct feed_d
  * pid, and what /proc said of them. To be called after feed_fill() of all dumps.
  * Returns 0 or -ENOMEM. Safety: one-owner.
  */
-int feed_fill_children(struct state *st, const struct feed_stream *s, const struct feed_dump *d);
+int feed_fill_children(struct state *st, struct feed_stream *s, const struct feed_dump *d);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "lib/base/grow.h"
 #include "lib/feed/feed_get.h"
+#include "lib/proc/proc_ident.h"
+#include "lib/proc/proc_stat.h"
 
 static void dump_fini(struct feed_dump *d)
 {
@@ -36,6 +38,7 @@ void feed_stream_close(struct feed_stream *s)
 	dump_fini(&s->next);
 	dump_fini(&s->last);
 	free(s->rest);
+	proc_outer_fini(&s->outer);
 	*s = (struct feed_stream){ 0 };
 }
 
@@ -66,9 +69,50 @@ const char *feed_stream_name(const struct feed_stream *s)
 	return name ? name : "?";
 }
 
-int32_t feed_stream_pid(const struct feed_stream *s)
+/* ---- numbers ------------------------------------------------------------------------------- */
+
+static bool is_of_here(const json_t *head)
 {
-	return (int32_t)feed_u32(s->head, "pid", 0);
+	const char *boot = feed_text(head, "boot"), *by = feed_text(head, "by");
+	const uint64_t ns = feed_u64(head, "pidns", 0);
+	char here[PROC_BOOT_ID];
+	uint64_t ours;
+
+	return boot && by && strcmp(by, "self") == 0 && ns && !proc_pidns(0, &ours, NULL) && ns != ours &&
+	       !proc_boot_id(here, NULL) && strcmp(here, boot) == 0;
+}
+
+/* (The inode of a namespace that has ended may be that of another one now.) */
+static bool is_there(struct feed_stream *s, uint64_t ns)
+{
+	const pid_t pid = proc_outer_of(&s->outer, ns, (pid_t)feed_u32(s->head, "pid", 0));
+
+	return pid && proc_is_same(pid, feed_stream_start(s));
+}
+
+int32_t feed_stream_number(struct feed_stream *s, int32_t number)
+{
+	const uint64_t ns = feed_u64(s->head, "pidns", 0);
+
+	if (!s->is_inner)
+		return number;
+	if (!s->outer.read_us && !is_there(s, ns))
+		s->is_inner = false;
+	const int32_t outer = s->is_inner ? proc_outer_of(&s->outer, ns, number) : 0;
+
+	return outer ? outer : number;
+}
+
+int32_t feed_stream_inner(struct feed_stream *s)
+{
+	const int32_t told = (int32_t)feed_u32(s->head, "pid", 0);
+
+	return feed_stream_number(s, told) != told ? told : (int32_t)feed_u32(s->head, "inner", 0);
+}
+
+int32_t feed_stream_pid(struct feed_stream *s)
+{
+	return feed_stream_number(s, (int32_t)feed_u32(s->head, "pid", 0));
 }
 
 uint64_t feed_stream_start(const struct feed_stream *s)
@@ -97,6 +141,8 @@ static void take_head(struct feed_stream *s, json_t *rec)
 
 	if (!s->head && feed_get_u64(rec, "mono_us", &mono) && feed_get_u64(rec, "real_us", &real))
 		s->real_offset_us = (int64_t)(real - mono);
+	if (!s->head)
+		s->is_inner = is_of_here(rec);
 	json_decref(s->head);
 	s->head = json_incref(rec);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "lib/feed/feed_chain.h"
+#include "lib/proc/proc_outer.h"
 
 enum {
 	FEED_DUMP_RECORDS = 1 << 18, /* records of a dump that are kept; the rest is counted */
@@ -54,6 +55,8 @@ struct feed_stream {
 	int64_t real_offset_us;   /* CLOCK_REALTIME - CLOCK_MONOTONIC, told by its first line */
 	int64_t shift_us;         /* added to its times: 0, or from the clock of another boot */
 	bool is_over;
+	bool is_inner;            /* its numbers are those of a pid namespace that is not ours, here */
+	struct proc_outer outer;  /* of that one */
 };
 
 /*
@@ -79,9 +82,20 @@ const json_t *feed_words_find(const struct feed_words *words, uint64_t number);
  */
 uint64_t feed_stream_rest(const struct feed_stream *s, const json_t *thread);
 
+/*
+ * feed_stream_number - of a process or thread that its records name. Who writes its feed in a pid
+ * namespace of its own knows the numbers there; as long as the process lives, and on this machine,
+ * they become those that we see. Else they stay as they are.
+ */
+int32_t feed_stream_number(struct feed_stream *s, int32_t number);
+
+/* feed_stream_inner - the number of the process in its namespace, where that is not feed_stream_pid();
+ * 0: it is. */
+int32_t feed_stream_inner(struct feed_stream *s);
+
 /* feed_stream_name, _pid, _start - of the process that the feed is about; "?" and 0 unknown. */
 const char *feed_stream_name(const struct feed_stream *s);
-int32_t feed_stream_pid(const struct feed_stream *s);
+int32_t feed_stream_pid(struct feed_stream *s);
 uint64_t feed_stream_start(const struct feed_stream *s);
 
 #endif

@@ -26,6 +26,7 @@
 #include "lib/base/units.h"
 #include "lib/hub/hub_check.h"
 #include "lib/proc/proc_ident.h"
+#include "lib/proc/proc_outer.h"
 #include "lib/state/hub_time.h"
 #include "lib/state/process_look.h"
 
@@ -40,6 +41,7 @@ struct hub_look {
 	char boot[PROC_BOOT_ID];
 	bool is_this_boot;  /* made on this machine since it was started */
 	bool is_this_pidns; /* its pids mean here what they meant there */
+	struct proc_outer outer; /* else: ours for them */
 	char damage[AS_RING_TEXT * 2]; /* of the first page when it was opened; "" none */
 	unsigned damages;
 	bool wants_messages, wants_slots;
@@ -252,6 +254,7 @@ void hub_look_close(struct hub_look *look)
 	if (look->fd >= 0)
 		close(look->fd);
 	free(look->path);
+	proc_outer_fini(&look->outer);
 	free(look);
 }
 
@@ -376,14 +379,37 @@ static void check_first_page(struct filling *f)
 
 /* ---- host and peers ---------------------------------------------------------------------- */
 
+/* The number here of a process or thread there; 0: not known. */
+static int32_t known_here(struct hub_look *look, int32_t there)
+{
+	if (look->is_this_pidns || !look->is_this_boot)
+		return there;
+	return proc_outer_of(&look->outer, look->hub.header.pid_ns, there);
+}
+
+static int32_t number_here(struct hub_look *look, int32_t there)
+{
+	const int32_t here = known_here(look, there);
+
+	return here ? here : there;
+}
+
 /* Is it still the process that the file means? */
-static enum state_answer is_alive(const struct hub_look *look, int32_t pid, uint64_t start)
+static enum state_answer is_alive(struct hub_look *look, int32_t pid, uint64_t start)
 {
 	if (!look->is_this_boot)
 		return STATE_NO;
-	if (!look->is_this_pidns || pid <= 0)
+	pid = known_here(look, pid);
+	if (pid <= 0)
 		return STATE_UNKNOWN;
-	return process_look_is_alive(pid, start) ? STATE_YES : STATE_NO;
+	return process_look_is_alive(pid, start) ? STATE_YES
+	       : look->is_this_pidns		 ? STATE_NO
+						 : STATE_UNKNOWN;
+}
+
+static uint32_t tid_here(const struct filling *f, uint32_t there)
+{
+	return there ? (uint32_t)number_here(f->look, (int32_t)there) : 0;
 }
 
 static void fill_host(struct filling *f)
@@ -398,7 +424,7 @@ static void fill_host(struct filling *f)
 	hub->writer = copy_text(f, h->writer, sizeof(h->writer));
 	hub->created_us = shifted(f, f->created_us);
 	hub->file_bytes = h->file_bytes;
-	hub->host_pid = h->host_pid;
+	hub->host_pid = number_here(f->look, h->host_pid);
 	hub->host_start = h->host_start;
 	hub->host_alive = is_alive(f->look, h->host_pid, h->host_start);
 	if (hub->host_alive == STATE_UNKNOWN)
@@ -493,7 +519,7 @@ static void fill_ring(struct filling *f, unsigned peer, unsigned dir, struct sta
 	r->capacity = ring.capacity;
 	r->read = WORD(w->taken);
 	r->bytes = WORD(w->bytes);
-	r->sending_tid = WORD(w->sending);
+	r->sending_tid = tid_here(f, WORD(w->sending));
 	r->bells = WORD(w->bells);
 	r->bell_head = WORD(w->bell_head);
 	r->bell_us = ms_alive(f, WORD(w->bell_ms));
@@ -538,7 +564,7 @@ static void fill_peer(struct filling *f, unsigned i, const struct hub_peer *from
 	}
 	check_peer(f, i, from);
 	p->name = copy_text(f, from->name, sizeof(from->name));
-	p->pid = from->pid;
+	p->pid = number_here(f->look, from->pid);
 	p->start = from->start;
 	p->state = WORD(from->state);
 	p->alive = is_alive(f->look, from->pid, from->start);
@@ -551,9 +577,9 @@ static void fill_peer(struct filling *f, unsigned i, const struct hub_peer *from
 	alive_at(f, from->died_ns / 1000);
 	fill_beat(f, WORD(from->beat), &p->beat);
 	fill_beat(f, WORD(from->host_beat), &p->host_beat);
-	p->loop_tid = WORD(from->loop_tid);
-	p->host_tid = WORD(from->host_asleep_tid);
-	p->host_handler_tid = WORD(from->host_handler_tid);
+	p->loop_tid = tid_here(f, WORD(from->loop_tid));
+	p->host_tid = tid_here(f, WORD(from->host_asleep_tid));
+	p->host_handler_tid = tid_here(f, WORD(from->host_handler_tid));
 	p->flag = WORD(from->peer_asleep);
 	p->host_flag = WORD(from->host_asleep);
 	p->flag_us = ms_alive(f, WORD(from->peer_asleep_ms));
@@ -832,7 +858,7 @@ static struct state_call call_of(const struct filling *f, unsigned by, const str
 		.enqueued_peer = call->enqueued_peer,
 		.enqueued_at = call->enqueued_at,
 		.started_us = ns_time(f, call->started_ns),
-		.tid = call->caller_tid,
+		.tid = tid_here(f, call->caller_tid),
 		.deadline_ms = call->deadline_ms,
 		.bytes = call->bytes,
 		.for_call = call->for_call,

@@ -408,16 +408,21 @@ static void find_owner(struct state_thread *t)
 
 /* ---- who that is ------------------------------------------------------------------------- */
 
-struct by_tid { /* all threads of the state, by their number */
+struct by_tid { /* all threads of the state, by the number that stands in their memory */
 	const struct state_thread *thread;
 	const struct state_process *process;
 };
 
+static int32_t own_tid(const struct by_tid *at)
+{
+	return at->thread->inner_tid ? at->thread->inner_tid : at->thread->tid;
+}
+
 static int compare_tid(const void *a, const void *b)
 {
-	const struct by_tid *x = a, *y = b;
+	const int32_t x = own_tid(a), y = own_tid(b);
 
-	return (x->thread->tid > y->thread->tid) - (x->thread->tid < y->thread->tid);
+	return (x > y) - (x < y);
 }
 
 /* The thread of that number: in its own process, or in another if the lock may be shared. */
@@ -430,12 +435,12 @@ static const struct by_tid *find_thread(const struct by_tid *all, size_t n, cons
 	while (lo < hi) {
 		const size_t mid = (lo + hi) / 2;
 
-		if (all[mid].thread->tid < lock->owner_tid)
+		if (own_tid(&all[mid]) < lock->owner_tid)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	for (; lo < n && all[lo].thread->tid == lock->owner_tid; lo++) {
+	for (; lo < n && own_tid(&all[lo]) == lock->owner_tid; lo++) {
 		const struct state_process *q = all[lo].process;
 
 		if (q == p)
@@ -476,6 +481,7 @@ static void find_who(const struct by_tid *all, size_t n, const struct state_proc
 		use_holder(lock, p);
 		return;
 	}
+	lock->owner_tid = found->thread->tid;
 	lock->owner_pid = found->process->pid;
 	lock->owner_name = found->thread->name;
 	lock->owner_alive = has_ended(found->thread->state) ? STATE_NO : STATE_YES;

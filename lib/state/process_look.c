@@ -365,6 +365,8 @@ static struct state_thread *add_thread(struct filling *f, const struct as_thread
 		return NULL;
 	}
 	t->tid = from->tid;
+	if (f->has_peek && f->look->waits.is_foreign)
+		t->inner_tid = as_proc_inner_tid(f->proc_fd, from->tid);
 	t->name = copy_text(f, from->comm, sizeof(from->comm));
 	t->state = from->state;
 	t->own = from->tid == f->own_tid;

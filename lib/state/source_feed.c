@@ -201,7 +201,9 @@ static void leave_out_stopped(struct feed_set *set, const struct feed_dump *tell
 			continue;
 		for (size_t i = 0; i < set->n; i++)
 			if (set->in_group[i] && &set->stream[i]->next != teller &&
-			    feed_stream_pid(set->stream[i]) == (int32_t)feed_u32(rec, "pid", 0) &&
+			    feed_stream_pid(set->stream[i]) ==
+				    feed_stream_number(set->stream[i],
+						       (int32_t)feed_u32(rec, "pid", 0)) &&
 			    set->stream[i]->next.mono_us > teller->mono_us)
 				set->in_group[i] = false;
 	}
@@ -300,7 +302,7 @@ int feed_set_inputs(struct feed_set *set, struct state *st)
 int feed_set_carry(struct feed_set *set, struct state *st)
 {
 	for (size_t i = 0; i < set->n; i++) {
-		const struct feed_stream *s = set->stream[i];
+		struct feed_stream *s = set->stream[i];
 
 		if (!s->last.begin || (set->look && set->in_group[i]) ||
 		    state_find_process(st, feed_stream_pid(s), feed_stream_start(s)))
@@ -314,7 +316,7 @@ int feed_set_carry(struct feed_set *set, struct state *st)
 }
 
 /* What a dump of the present group did not get to see. */
-static void note_gaps(struct state *st, const struct feed_stream *s, const struct feed_dump *d)
+static void note_gaps(struct state *st, struct feed_stream *s, const struct feed_dump *d)
 {
 	const char *name = feed_stream_name(s);
 	const int32_t pid = feed_stream_pid(s);
@@ -366,7 +368,7 @@ static int fill_group(struct feed_set *set, struct state *st, unsigned look)
 	uint64_t now_us = set->now_us;
 
 	for (size_t i = 0; i < set->n; i++) {
-		const struct feed_stream *s = set->stream[i];
+		struct feed_stream *s = set->stream[i];
 		const struct feed_dump *d = &s->last;
 
 		if (!set->in_group[i])

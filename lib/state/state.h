@@ -315,6 +315,8 @@ struct state_open { /* a pipe or socket of a process */
 
 struct state_thread {
 	int32_t tid;
+	int32_t inner_tid;       /* in the process's pid_ns, where tid is the number outside: what stands
+				    in its memory; 0: they are one */
 	const char *name;
 	char state;              /* letter of /proc: R S D T t Z; '?' not known */
 	enum state_wait_kind wait;

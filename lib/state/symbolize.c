@@ -99,8 +99,10 @@ static int32_t running_pid(const struct state_process *p)
 
 	if (p->source == STATE_LIVE)
 		return p->pid;
+	/* (where it has an inner number, the other one is ours) */
 	if (p->source != STATE_FEED || !p->boot || proc_boot_id(boot, NULL) || strcmp(boot, p->boot) != 0 ||
-	    proc_pidns(0, &ns, NULL) || p->pid_ns != ns || !proc_is_same(p->pid, p->start))
+	    proc_pidns(p->inner_pid ? p->pid : 0, &ns, NULL) || p->pid_ns != ns ||
+	    !proc_is_same(p->pid, p->start))
 		return 0;
 	return p->pid;
 }
