@@ -5,15 +5,6 @@
 
 #include "lib/base/grow.h"
 
-static const char *const words[] = { [THREAD_BLOCKED] = "blocked",
-				     [THREAD_RUNNING] = "running",
-				     [THREAD_IDLE] = "idle" };
-
-const char *top_doing_word(enum thread_doing doing)
-{
-	return words[doing];
-}
-
 static bool has_stack(const struct state *st, const struct state_thread *t)
 {
 	return t->stack >= 0 && (size_t)t->stack < st->stacks;

@@ -37,7 +37,4 @@ int top_threads_make(struct top_threads *out, const struct frame *f,
 /* top_threads_fini - give back. Safety: one-owner. */
 void top_threads_fini(struct top_threads *list);
 
-/* top_doing_word - "blocked", "running", "idle". Safety: MT-safe. */
-const char *top_doing_word(enum thread_doing doing);
-
 #endif

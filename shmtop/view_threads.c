@@ -148,7 +148,7 @@ static void draw_group(const struct view *v, struct canvas *c, int row, const st
 		canvas_char(c, row, 2, STYLE_WARNING, '*');
 	canvas_printf(c, row, 4, style, "%-4s %3u", g->id, g->count);
 	canvas_text(c, row, 13, g->doing == THREAD_BLOCKED ? STYLE_WARNING : style,
-		    top_doing_word(g->doing));
+		    thread_doing_word(g->doing));
 	canvas_right(c, row, 29, style, text_span(age, g->longest_us));
 	waits_for(text, sizeof(text), g);
 	col = canvas_fit(c, row, 31, waits_width(c), style, text) + 1;
@@ -238,7 +238,7 @@ static void text(const struct view *v, size_t at, char *buf, size_t room)
 	const struct top_group *g = &list.group[at];
 	top_of_stack(top, sizeof(top), &v->frame->st, g);
 	snprintf(buf, room, "%s %s %d %s %s %s", g->id, g->name, g->tid,
-		 top_doing_word(g->doing), g->wait_text ? g->wait_text : "", top);
+		 thread_doing_word(g->doing), g->wait_text ? g->wait_text : "", top);
 	top_threads_fini(&list);
 }
 

@@ -71,8 +71,8 @@ static int tell_nap(struct state *st, const struct state_process *p, struct stat
 	    !t->wait_text || !proc_lock_by_other(p->pid, &other))
 		return 0;
 	t->wait_text = arena_printf(&st->arena,
-				    "%s; meanwhile pid %d (%s) holds a lock on %s, which it has open "
-				    "and has not locked",
+				    "%s; meanwhile pid %d (%s) holds a lock on %s, which this "
+				    "process has open without a lock",
 				    t->wait_text, (int)other.pid, other.name, other.path);
 	return t->wait_text ? 0 : -ENOMEM;
 }

@@ -119,7 +119,6 @@ static size_t print_text(FILE *out, const struct report *r, uint64_t family,
 			putc('\n', out);
 		report_dump(&p, r, &r->st->process[i]);
 	}
-	report_followed(&p, r);
 	return shown;
 }
 

@@ -190,9 +190,12 @@ void stacks_order(const struct state *st, unsigned *order);
 enum thread_doing { THREAD_BLOCKED, THREAD_RUNNING, THREAD_IDLE };
 
 /*
- * thread_doing - what a thread is about. Idle is a wait for work: in an event loop, in a sleep,
- * in a futex that is no lock. Safety: MT-safe on a state that nobody changes.
+ * thread_doing - what a thread is about. Idle is a wait for work: in an event loop, for a caller
+ * (accept), in a sleep, in a futex that is no lock. Safety: MT-safe on a state that nobody changes.
  */
 enum thread_doing thread_doing(const struct state *st, const struct state_thread *t);
+
+/* thread_doing_word - "blocked", "running", "idle". Safety: MT-safe. */
+const char *thread_doing_word(enum thread_doing doing);
 
 #endif

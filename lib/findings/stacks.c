@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "lib/findings/findings.h"
 
@@ -39,6 +40,7 @@ enum thread_doing thread_doing(const struct state *st, const struct state_thread
 		return THREAD_BLOCKED;
 	switch (t->wait) {
 	case STATE_WAIT_READ:
+		return t->sys == SYS_accept || t->sys == SYS_accept4 ? THREAD_IDLE : THREAD_BLOCKED;
 	case STATE_WAIT_WRITE:
 	case STATE_WAIT_LOCK:
 	case STATE_WAIT_CONNECT:
@@ -48,6 +50,15 @@ enum thread_doing thread_doing(const struct state *st, const struct state_thread
 	default:
 		return THREAD_IDLE;
 	}
+}
+
+const char *thread_doing_word(enum thread_doing doing)
+{
+	static const char *const words[] = { [THREAD_BLOCKED] = "blocked",
+					     [THREAD_RUNNING] = "running",
+					     [THREAD_IDLE] = "idle" };
+
+	return words[doing];
 }
 
 struct rank { /* of one stack */

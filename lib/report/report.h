@@ -36,18 +36,12 @@ void report_end(struct report *r);
 void report_text(const struct paper *p, const struct report *r);
 
 /*
- * report_dump - one process as `sigdump dump` prints it: a line of facts, what was found there,
- * its stacks, its rings, slots and gauges.
+ * report_dump - one process as `sigdump dump` prints it: a line of facts, what was found there, whom
+ * it waits for, its stacks, its rings, slots and gauges.
  * Safety: one-owner.
  */
 void report_dump(const struct paper *p, const struct report *r,
 		 const struct state_process *process);
-
-/*
- * report_followed - a line about each process that is in the state because a dumped one waits for
- * it. Safety: one-owner.
- */
-void report_followed(const struct paper *p, const struct report *r);
 
 /*
  * report_json - everything as one object ("kind":"report").

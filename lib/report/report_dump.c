@@ -128,12 +128,6 @@ static void put_threads(const struct paper *p, const struct dump_stack *s)
 		paper_put(p, "..\"%s\"", last->name);
 }
 
-static const char *const doing_words[] = {
-	[THREAD_BLOCKED] = "blocked",
-	[THREAD_RUNNING] = "running",
-	[THREAD_IDLE] = "idle",
-};
-
 /* Threads that stand in the same place may wait for different things: two locks, say. */
 static bool waits_differ(const struct dump_stack *s)
 {
@@ -191,7 +185,7 @@ static void put_stack(const struct paper *p, const struct dump *d, const struct 
 	paper_ink(p, INK_BOLD, "S%-2u", number);
 	paper_put(p, " %zu thread%s  ", s->n, s->n == 1 ? " " : "s");
 	put_threads(p, s);
-	paper_put(p, "   %s", doing_words[s->doing]);
+	paper_put(p, "   %s", thread_doing_word(s->doing));
 	if (s->blocked_us)
 		paper_put(p, " %s", units_span(age, s->blocked_us * 1000));
 	if (differ)
@@ -254,14 +248,6 @@ static void put_title(const struct paper *p, const struct dump *d)
 		paper_put(p, "          looked at from outside, not by a dumper of its own\n");
 }
 
-/* It is there because the one that was dumped waits for it, directly or not. */
-static bool is_followed(const struct state *st, int32_t pid)
-{
-	const struct state_process *p = pid > 0 ? state_find_process(st, pid, 0) : NULL;
-
-	return p && !p->family && !p->carried && p->source == STATE_LIVE;
-}
-
 /* Whom the dumped ones wait for, and none of them: it is what is behind their waits. */
 static bool is_behind(const struct state *st, const struct finding *g)
 {
@@ -272,7 +258,7 @@ static bool is_behind(const struct state *st, const struct finding *g)
 
 		if (p && p->family)
 			return false;
-		followed |= is_followed(st, g->edge[i].pid);
+		followed |= report_is_followed(st, g->edge[i].pid);
 	}
 	return followed;
 }
@@ -404,7 +390,7 @@ static void put_summary(const struct paper *p, const struct dump *d)
 	const size_t rest = n[s->doing] - s->n;
 
 	used = snprintf(text, sizeof(text), "no finding; %zu thread%s %s in %s (S%zu)", s->n,
-			s->n == 1 ? "" : "s", doing_words[s->doing],
+			s->n == 1 ? "" : "s", thread_doing_word(s->doing),
 			s->doing == THREAD_RUNNING || !t->wait_text ? place_of(&d->r->st->stack[s->index])
 								    : t->wait_text,
 			at + 1);
@@ -413,7 +399,7 @@ static void put_summary(const struct paper *p, const struct dump *d)
 
 		if (more || (k == THREAD_RUNNING && k != s->doing))
 			used += snprintf(text + used, sizeof(text) - (size_t)used, ", %zu%s %s", more,
-					 k == s->doing ? " more" : "", doing_words[k]);
+					 k == s->doing ? " more" : "", thread_doing_word(k));
 	}
 	paper_label(p, 0, "SUMMARY", REPORT_COLUMN, INK_PLAIN, text);
 }
@@ -521,6 +507,7 @@ void report_dump(const struct paper *p, const struct report *r, const struct sta
 		put_title(p, &d);
 		if (!put_findings(p, &d))
 			put_summary(p, &d);
+		report_followed(p, r, process);
 		put_stacks(p, &d);
 		if (d.peer)
 			put_peer_rings(p, d.peer);
@@ -532,36 +519,4 @@ void report_dump(const struct paper *p, const struct report *r, const struct sta
 	}
 	free(d.thread);
 	free(d.stack);
-}
-
-/* The thread that tells most of it: a blocked one, else the first. */
-static const struct state_thread *teller_of(const struct state *st, const struct state_process *p)
-{
-	const struct state_thread *best = NULL;
-
-	for (size_t i = 0; i < p->threads; i++)
-		if (!p->thread[i].own &&
-		    (!best || thread_doing(st, &p->thread[i]) < thread_doing(st, best)))
-			best = &p->thread[i];
-	return best;
-}
-
-void report_followed(const struct paper *p, const struct report *r)
-{
-	const char *label = "WAITS FOR";
-
-	for (size_t i = 0; i < r->st->processes; i++) {
-		const struct state_process *pr = &r->st->process[i];
-		const struct state_thread *t = teller_of(r->st, pr);
-
-		if (!is_followed(r->st, pr->pid) || !t)
-			continue;
-		paper_ink(p, INK_BOLD, "%-*s", REPORT_COLUMN, label);
-		paper_put(p, "%s, pid %" PRId32 ": ", pr->name ? pr->name : "-", pr->pid);
-		if (pr->threads > 1)
-			paper_put(p, "%zu threads, \"%s\" ", pr->threads, t->name ? t->name : "-");
-		paper_put(p, "%s%s%s\n", doing_words[thread_doing(r->st, t)], t->wait_text ? " in " : "",
-			  t->wait_text ? t->wait_text : "");
-		label = "";
-	}
 }

@@ -47,6 +47,10 @@ void report_messages(const struct paper *p, const struct report *r, const struct
 void report_slot_list(const struct paper *p, const struct state_hub *hub);
 /* So many percent of the calls took less (a power of two); 0: not known. */
 uint64_t report_latency_ns(const struct state_method *m, unsigned percent);
+/* The process was looked at because a dumped one waits for it, directly or not. */
+bool report_is_followed(const struct state *st, int32_t pid);
+/* A line about each of those that this one waits for, the nearest first. */
+void report_followed(const struct paper *p, const struct report *r, const struct state_process *process);
 /* The frames of a stack, one a line. */
 void report_frames(const struct paper *p, unsigned indent, const struct state_stack *s);
 /* A finding's evidence, meaning and next steps. */

@@ -21,7 +21,9 @@ static void put_frame(const struct paper *p, unsigned indent, unsigned i,
 		snprintf(place, sizeof(place), "%s", f->module);
 	else if (!f->function && !f->module)
 		snprintf(place, sizeof(place), "(code of no file)");
-	paper_put(p, "%*s#%-2u %-22s %s%s%s\n", (int)indent, "", i, name, place,
+	/* a name that is followed by nothing is not filled up */
+	paper_put(p, "%*s#%-2u %-*s%s%s%s%s\n", (int)indent, "", i, *place ? 22 : 0, name,
+		  *place ? " " : "", place,
 		  f->inlined ? " (inlined)" : "", f->guessed ? " (guessed)" : "");
 }
 

@@ -86,6 +86,8 @@ equal "$(names <"$TMPDIR/live")" deadlock "$mode, shmtop"
 dump -p "$left"
 has "$TMPDIR/text" 'DEADLOCK 2 threads wait for each other since at least' "one of two"
 has "$TMPDIR/text" "WAITS FOR right, pid $right: " "one of two"
+# before its stacks: who waits for somebody else is not the one to look at
+grep -q 'WAITS FOR .* STACKS' "$TMPDIR/text" || fail "$mode: whom it waits for stands behind: $(cat "$TMPDIR/text")"
 end
 
 # ---- none of these is one; between the two dumps lie more than 2 s
@@ -169,7 +171,7 @@ done
 # ---- one that naps between its tries is never seen to wait: said is what can be known
 begin busy plain
 dump -p "$left"
-has "$TMPDIR/text" "in clock_nanosleep 0.1 s; meanwhile pid $right (right) holds a lock on $TMPDIR/locked, which it has open and has not locked" "a nap"
+has "$TMPDIR/text" "in clock_nanosleep 0.1 s; meanwhile pid $right (right) holds a lock on $TMPDIR/locked, which this process has open without a lock" "a nap"
 dump -p "$right"
 grep -q meanwhile "$TMPDIR/text" && fail "$mode: who has the lock: $(cat "$TMPDIR/text")"
 end

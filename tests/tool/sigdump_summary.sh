@@ -88,7 +88,7 @@ time.sleep(100)' "$TMPDIR/db" & holder=$!
 	python3 -c '
 import sqlite3, sys
 sqlite3.connect(sys.argv[1], timeout=100, isolation_level=None).execute("begin immediate")' "$TMPDIR/db" & children="$! $holder"
-	says "a database" ${children%% *} "in clock_nanosleep [0-9.]+ (m|u)?s; meanwhile pid $holder \(python3\) holds a lock on $TMPDIR/db, which it has open and has not locked \(S1\)"
+	says "a database" ${children%% *} "in clock_nanosleep [0-9.]+ (m|u)?s; meanwhile pid $holder \(python3\) holds a lock on $TMPDIR/db, which this process has open without a lock \(S1\)"
 	end
 fi
 
