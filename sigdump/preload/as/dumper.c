@@ -312,6 +312,18 @@ static void look_at_fatal(void)
 	as_sys_futex(&dump_live->fatal_done, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
+/*
+ * What a poke may mean that does not wait for a dump. Looked at before the signals are taken,
+ * because each of those may be a long dump, and behind them, because a poke that came since then
+ * was taken with them.
+ */
+static void look_at_urgent(void)
+{
+	look_at_fatal();
+	follow_owner();
+	dump_hub_open_wanted();
+}
+
 static bool shall_end(void)
 {
 	/* acquire L9: pairs with dumper_stop() */
@@ -338,10 +350,9 @@ static void dumper_main(void *arg)
 		struct pollfd on[2] = { { fds.signal, POLLIN, 0 }, { fds.bell[0], POLLIN, 0 } };
 
 		as_sys_poll(on, 2, dump_watch_nap(&nap));
-		look_at_fatal();
-		follow_owner();
-		dump_hub_open_wanted();
+		look_at_urgent();
 		take_all_signals();
+		look_at_urgent();
 		look_at_net(&net);
 		look_at_page();
 		look_at_calls();
