@@ -173,6 +173,8 @@ static int start(struct start *s)
 	HUB_STEP("call.start.noted");
 	r = place_payload(s, &m);
 	if (!r) {
+		pend->sent_slot = m.slot;
+		pend->sent_gen = m.slot_gen;
 		hub_pend_unlock(pend, HUB_PEND_PENDING);
 		r = send_request(s, &m);
 	} else {
@@ -260,6 +262,20 @@ static void tell_cancelled(struct shmhub *hub, const struct hub_pend *pend, uint
 
 	/* without room it is left out: the answer will be late and thrown away */
 	hub_send(hub, &hub->link[pend->peer], pend->incarnation, &m, NULL, NULL, 0, NULL, NULL);
+}
+
+void hub_call_fail(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, int error)
+{
+	struct hub_pend was = { .index = pend->index };
+	unsigned state;
+
+	if (!hub_pend_lock(pend, gen, &state))
+		return;
+	was.peer = pend->peer;
+	was.incarnation = pend->incarnation;
+	hub_pend_unlock(pend, state);
+	hub_pend_fail(hub, pend, gen, error); /* first: a peer that is told may answer at once */
+	tell_cancelled(hub, &was, gen);
 }
 
 static void give_credit(struct shmhub *hub, const struct hub_pend *pend, uint32_t id, uint32_t n)

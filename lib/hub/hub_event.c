@@ -297,6 +297,7 @@ static void tick(struct shmhub *hub)
 		net_out(hub, link);
 	}
 	net_slots(hub);
+	hub_knot_tick(hub);
 	if (!is_anything_pending(hub))
 		stop_ticking(hub);
 }

@@ -97,6 +97,8 @@ void hub_peer_serve_body(struct shmhub_peer *peer, const struct hub_message *m,
 int hub_peer_serve_credit(struct shmhub_peer *peer, const struct hub_message *m);
 void hub_peer_serve_credit_told(struct shmhub_peer *peer, uint32_t call);
 void hub_peer_serve_cancel(struct shmhub_peer *peer, uint32_t call);
+/* Does nobody want the answer any more to what is being served? */
+bool hub_peer_serve_is_over(struct shmhub_peer *peer);
 void hub_peer_serve_cancel_told(struct shmhub_peer *peer, uint32_t call);
 /* hub_peer_retire - nobody has this request any more: its memory serves the next one. */
 void hub_peer_retire(struct shmhub_peer *peer, struct shmhub_request *r);

@@ -194,6 +194,13 @@ void hub_peer_serve_cancel(struct shmhub_peer *peer, uint32_t call)
 		hub_put32(&r->cancelled, 1);
 }
 
+bool hub_peer_serve_is_over(struct shmhub_peer *peer)
+{
+	const struct shmhub_request *r = peer->serving ? find(peer, peer->serving) : NULL;
+
+	return r && hub_get32(&r->cancelled);
+}
+
 void hub_peer_serve_cancel_told(struct shmhub_peer *peer, uint32_t call)
 {
 	struct shmhub_request *r = find(peer, call);

@@ -351,6 +351,9 @@ static bool try_claim(struct shmhub_peer *peer, void *arg)
 		if (!w->result)
 			hub_add_shared(&hub_map_class(&peer->map, w->klass + 1)->upward, 1);
 	}
+	/* the host ends what waits for itself so (hub_knot.c); or its caller has given up */
+	if (w->result == -EAGAIN && w->waits && !w->is_answer && hub_peer_serve_is_over(peer))
+		w->result = -ECANCELED;
 	return w->result != -EAGAIN;
 }
 

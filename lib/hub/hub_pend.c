@@ -79,11 +79,13 @@ int hub_pend_init(struct shmhub *hub)
 	hub_put64(&hub->next_deadline_ns, HUB_FOREVER);
 	pthread_mutex_init(&hub->method_lock, NULL);
 	hub_spill_init(hub);
+	hub_knot_init(hub);
 	return hub->pend ? 0 : -ENOMEM;
 }
 
 void hub_pend_fini(struct shmhub *hub)
 {
+	hub_knot_fini(hub);
 	free(hub->pend);
 	hub->pend = NULL;
 }
@@ -355,6 +357,8 @@ int hub_pend_claim(struct shmhub *hub, struct hub_link *link, unsigned incarnati
 	p->answered = p->request_open = p->queued = false;
 	p->error = p->doom = p->waiters = 0;
 	p->deadline_ns = deadline_ns;
+	p->for_call = hub_serve_now(&p->for_peer);
+	p->sent_slot = HUB_NO_SLOT;
 	p->credit = HUB_BODY_WINDOW;
 	p->frame_no = p->read = 0;
 	p->slot.ref = HUB_NO_SLOT;
@@ -383,7 +387,8 @@ void hub_pend_note_start(struct shmhub *hub, const struct hub_pend *pend, uint32
 				    (uint32_t)((pend->deadline_ns - pend->started_ns + 999999) / 1000000);
 	call->bytes = (uint32_t)bytes;
 	call->frames = 0;
-	call->for_call = hub_serve_now(&call->for_peer);
+	call->for_call = pend->for_call;
+	call->for_peer = pend->for_peer;
 	hub_put64(&call->word, HUB_CALL_WORD(HUB_CALL_PENDING, pend->peer, gen));
 	hub_put32(&hub->map.host->calls_pending, hub_get32(&hub->pending));
 	hub_put32(&hub_map_peer(&hub->map, pend->peer)->calls_pending,

@@ -7,6 +7,7 @@
  *	hub_send.c	putting messages into a link; waiting for room
  *	hub_pend.c	the table of pending calls
  *	hub_spill.c	slots of answers that nobody reads, for those who wait for one
+ *	hub_knot.c	requests that wait for each other's slots
  *	hub_call.c	calls: start, wait, cancel, notify
  *	hub_serve.c	calls that came in from peers, and their answers
  *	hub_work.c	the handler threads, and one for the library's own work
@@ -17,7 +18,7 @@
  *
  * Order of locks: link->role, then link->send, then link->lock; hub->work_lock and
  * hub->life_lock are taken last, alone; hub->spill_lock is taken first, alone. A pending call's
- * lock bit is a leaf.
+ * lock bit and hub->knot_lock are leaves.
  *
  * fork(): a child inherits nothing (hub_fork_hold() sees to doorbells that are being made). Its copies of the hub's descriptors are closed by an atfork
  * handler, the mapping is not inherited (MADV_DONTFORK); public functions then say -ESTALE.
@@ -39,7 +40,8 @@
  *   M2     klass.mine[]     seq_cst on both sides: a thread counts itself in before it makes a
  *                           slot's word the host's; the repair reads the word, then the count.
  *   W2     flush_queued,    hub_send flush_soon,    hub_send flush_run,     one work item per link,
- *          spill_queued     hub_spill consider      hub_spill run           one of the hub
+ *          spill_queued,    hub_spill consider,     hub_spill run,          one of the hub
+ *          knot_queued      hub_knot tick           hub_knot run
  *   W3     hub->spill       acq_rel on all sides: three things must meet - a class that is
  *                           waited for, a thread that waits, an answer that lies unread. Each
  *                           comes by a change of this one word after its own store; whichever
@@ -126,6 +128,9 @@ struct hub_pend {
 	int error;
 	int doom;              /* ended this way while a frame lay there: it fails when all are read */
 	uint64_t started_ns, deadline_ns;
+	uint32_t for_call;     /* made in the handler of this call of `for_peer`; 0: in none */
+	uint16_t for_peer;
+	uint32_t sent_slot, sent_gen; /* where its payload went; HUB_NO_SLOT */
 	uint32_t credit;       /* frames of the request that may still be sent */
 	uint32_t frame_no;     /* of the last one sent */
 	uint32_t read;         /* frames of the answer read since the last credit */
@@ -258,6 +263,16 @@ struct shmhub {
 	_Atomic uint32_t spill_queued; /* W2 */
 	pthread_mutex_t spill_lock;   /* held over one copy */
 	struct hub_work spill_work;
+
+	/* hub_knot.c */
+	pthread_mutex_t knot_lock;
+	struct hub_knot_wait *knot;   /* handlers that wait for a slot for a request */
+	uint64_t knot_serial;
+	_Atomic uint32_t knot_queued; /* W2 */
+	_Atomic uint32_t knot_passes; /* for tests */
+	struct hub_work knot_work;
+	uint64_t *knot_seen;          /* who was in a knot at the last pass */
+	unsigned knot_seen_n;
 
 	/* hub_event.c */
 	pthread_t event_thread;
@@ -400,6 +415,28 @@ void hub_spill_look(struct shmhub *hub);
 /* hub_spill_settle - until the copy that is being made is made. */
 void hub_spill_settle(struct shmhub *hub);
 
+/* ---- hub_knot.c ---------------------------------------------------------------------------- */
+
+/* A thread of the host that waits for a slot in a handler. */
+struct hub_knot_wait {
+	struct hub_knot_wait *next;
+	uint64_t serial;         /* 0: not in a handler, or for an answer */
+	const struct hub_link *link; /* to whom the request shall go */
+	unsigned klass;
+	uint32_t call;           /* that it serves, of `peer` */
+	uint16_t peer;
+	_Atomic uint32_t doomed; /* what it waits for waits for it */
+};
+
+void hub_knot_init(struct shmhub *hub);
+void hub_knot_fini(struct shmhub *hub);
+/* hub_knot_enter / hub_knot_leave - around a wait for a slot. */
+void hub_knot_enter(struct shmhub *hub, struct hub_knot_wait *wait, const struct hub_link *link,
+		    unsigned klass, bool is_answer);
+void hub_knot_leave(struct shmhub *hub, struct hub_knot_wait *wait);
+/* hub_knot_tick - once a second while anything is pending: is there one? */
+void hub_knot_tick(struct shmhub *hub);
+
 /* ---- hub_pend.c ---------------------------------------------------------------------------- */
 int hub_pend_init(struct shmhub *hub);
 void hub_pend_fini(struct shmhub *hub);
@@ -443,6 +480,8 @@ uint64_t hub_pend_expire(struct shmhub *hub, uint64_t now_ns);
 void hub_pend_name(struct shmhub *hub, unsigned method, const char *name);
 /* hub_call.c: what hub_pend_answer() and others queue for calls with fn. */
 void hub_call_run(struct hub_work *work);
+/* hub_call_fail - end a call with an error, and tell the peer that nobody wants its answer. */
+void hub_call_fail(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, int error);
 
 /* ---- hub_role.c ---------------------------------------------------------------------------- */
 bool hub_role_try(struct hub_link *link);

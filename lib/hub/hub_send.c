@@ -176,7 +176,8 @@ static int try_claim(struct shmhub *hub, const struct want *w, unsigned klass,
 }
 
 static int wait_for_slot(struct shmhub *hub, const struct want *w, unsigned klass,
-			 uint64_t deadline_ns, struct hub_slot_ref *slot)
+			 uint64_t deadline_ns, const struct hub_knot_wait *knot,
+			 struct hub_slot_ref *slot)
 {
 	for (;;) {
 		const uint32_t seq = wait_begin(hub, &hub->slot_waiters, &hub->slot_seq);
@@ -192,6 +193,8 @@ static int wait_for_slot(struct shmhub *hub, const struct want *w, unsigned klas
 			r = -EOWNERDEAD;
 		if (r == -EAGAIN && hub_is_stopping(hub))
 			r = -ESHUTDOWN;
+		if (r == -EAGAIN && hub_get32(&knot->doomed))
+			r = -EDEADLK;
 		if (r == -EAGAIN) {
 			hub_event_tick(hub);
 			r = hub_futex_wait(&hub->slot_seq, seq, deadline_ns);
@@ -226,11 +229,15 @@ static int claim(struct shmhub *hub, struct hub_link *link, unsigned incarnation
 	int r = try_claim(hub, &want, (unsigned)klass, slot);
 
 	if (r == -EAGAIN && deadline_ns) {
+		struct hub_knot_wait knot;
+
 		hub_spill_want(hub, (unsigned)klass);
-		r = wait_for_slot(hub, &want, (unsigned)klass, deadline_ns, slot);
+		hub_knot_enter(hub, &knot, link, (unsigned)klass, is_answer);
+		r = wait_for_slot(hub, &want, (unsigned)klass, deadline_ns, &knot, slot);
+		hub_knot_leave(hub, &knot);
 		hub_spill_unwant(hub, (unsigned)klass);
 	}
-	if (r == -EAGAIN || r == -ETIMEDOUT || r == -ENOSPC)
+	if (r == -EAGAIN || r == -ETIMEDOUT || r == -ENOSPC || r == -EDEADLK)
 		hub_note(&hub->count.alloc_failed, &link->entry->host_alloc_failed, 1);
 	return r;
 }

@@ -22,7 +22,8 @@
  *	-EMSGSIZE    larger than the largest slot class: see shmhub_payload_max()
  *	-ENOSPC      the hub's filesystem has no room for the pages of a slot
  *	-EOWNERDEAD  the other process died (or its link was closed) before it answered
- *	-EDEADLK     would wait for something that only this thread could do
+ *	-EDEADLK     would wait for something that only this thread could do; or requests wait for
+ *	             slots that they hold themselves (shmhub(7), "What is bounded")
  *	-ESHUTDOWN   the hub is being destroyed
  *	-ENOENT      no such peer, method or call
  *	-ESTALE      the hub was inherited by fork(); it belongs to the parent
@@ -279,7 +280,7 @@ SHMHUB_API void shmhub_on_peer(struct shmhub *hub,
  *
  * Returns 0 with reply->status as the peer's handler set it (-ENOSYS: it has no such handler);
  * -ETIMEDOUT (the peer is told to cancel), -EOWNERDEAD, -EMSGSIZE, -ENOSPC, -ENOENT, -EAGAIN,
- * -ESHUTDOWN, -EDEADLK (from a thread of the library that must not wait).
+ * -ESHUTDOWN, -EDEADLK (from a thread of the library that must not wait; or see above).
  * Safety: MT-safe, may block.
  */
 SHMHUB_API int shmhub_call(struct shmhub *hub, unsigned peer, unsigned method, const void *data,
@@ -561,6 +562,7 @@ SHMHUB_API int shmhub_peer_call(struct shmhub_peer *peer, unsigned method, const
  * shmhub_peer_call_async - fn is called from the loop with the result, once per frame of the
  * answer (see shmhub_call_async()). At most 64 calls of a peer are pending at a time: -EAGAIN.
  * With SHMHUB_MORE in flags frames follow by shmhub_peer_call_write(). call may be NULL.
+ * -ECANCELED: it waited for a slot in a handler whose caller no longer wants the answer.
  * Safety: one-owner; waits for ring space or a slot unless SHMHUB_NOWAIT.
  */
 SHMHUB_API int shmhub_peer_call_async(struct shmhub_peer *peer, unsigned method, const void *data,
