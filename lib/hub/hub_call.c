@@ -152,6 +152,8 @@ static int start(struct start *s)
 		s->flags |= SHMHUB_NOWAIT;
 		s->deadline_ns = hub_now_ns();
 	}
+	hub_ring_ask(hub_map_ring(&s->hub->map, s->link->id, HUB_RECV),
+		     s->hub->map.header.ring_cells - 1);
 	int r = hub_pend_claim(s->hub, s->link, s->incarnation, s->method, s->deadline_ns,
 			       s->flags & SHMHUB_NOWAIT, &s->pend, &s->gen);
 
@@ -343,6 +345,19 @@ static void take_frame(struct shmhub *hub, struct hub_pend *pend, struct taken *
 		hub_pend_free(hub, pend, t->m.aux);
 }
 
+/* Of a locked READY entry: the whole answer, in the ring: no need to take it out first. */
+static bool is_small(const struct hub_pend *pend)
+{
+	return pend->m.kind != HUB_KIND_NONE && !(pend->m.flags & HUB_FLAG_MORE) &&
+	       pend->m.slot == HUB_NO_SLOT;
+}
+
+static void open_small(struct shmhub *hub, struct hub_pend *pend, struct shmhub_msg *reply)
+{
+	hub_payload_open(&hub->pool, &pend->m, &pend->slot, false, false, reply);
+	hub_pend_free(hub, pend, reply->status);
+}
+
 /* The deadline of the call is over: it ends, whatever comes. */
 static int time_out(struct shmhub *hub, struct hub_pend *pend, uint32_t gen)
 {
@@ -378,6 +393,10 @@ static int read_entry(struct shmhub *hub, struct hub_pend *pend, uint32_t gen, u
 
 		hub_pend_free(hub, pend, error);
 		return error;
+	}
+	if (is_small(pend)) {
+		open_small(hub, pend, reply);
+		return 0;
 	}
 	take_frame(hub, pend, &t);
 	if (t.credit) /* the entry is still ours: more frames follow */

@@ -72,8 +72,9 @@ static inline void hub_relax(void)
 }
 
 /*
- * Spinning before a sleep: looks at the clock once in a while, and pauses between some looks only
- * (a pause takes longer than the answer of a peer that is awake).
+ * Spinning before a sleep: pauses between looks, and looks at the clock once in a while. (Without
+ * pauses the line is asked for so often that its writer gets it later; as measured, a hot call
+ * takes as long with none as with one each time, and longer with one in four.)
  */
 struct hub_spin {
 	uint32_t for_ns;   /* 0: not at all */
@@ -81,17 +82,15 @@ struct hub_spin {
 	uint64_t until_ns; /* 0: not begun */
 };
 
-enum { HUB_LOOKS_PER_PAUSE = 4, HUB_LOOKS_PER_CLOCK = 64 };
+enum { HUB_LOOKS_PER_CLOCK = 32 };
 
 /* hub_spin_on - may we look once more? */
 static inline bool hub_spin_on(struct hub_spin *spin)
 {
 	if (!spin->for_ns)
 		return false;
-	spin->n++;
-	if (spin->n % HUB_LOOKS_PER_PAUSE == 0)
-		hub_relax();
-	if (spin->n % HUB_LOOKS_PER_CLOCK)
+	hub_relax();
+	if (++spin->n % HUB_LOOKS_PER_CLOCK)
 		return true;
 	const uint64_t now = hub_now_ns();
 

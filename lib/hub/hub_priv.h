@@ -180,6 +180,7 @@ struct hub_link {
 	_Atomic uint32_t state;       /* L1: enum hub_link_state, bits 8.. incarnation */
 	_Atomic uint32_t hung_up;     /* the bell is of no use any more */
 	_Atomic uint32_t role;        /* R1: tid of the consumer; 0: the event thread stands in */
+	unsigned chatty;              /* R1: calls for which LOUD is withdrawn (hub_role.c) */
 	_Atomic uint32_t dozers;      /* R2: callers that sleep on their own entries */
 	_Atomic uint32_t armed;       /* A1: the event thread's epoll set has the bell */
 	_Atomic int32_t wake_fd;      /* A2: eventfd beside the bell, for the sleeping consumer; -1 */

@@ -167,12 +167,24 @@ static void write_more(struct hub_tx *tx, unsigned i, const uint8_t *from, uint3
 	atomic_store_explicit(&cell->word, HUB_WORD(tx->position + i, 0, i), memory_order_relaxed);
 }
 
+/* The cell is going to be written. */
+static void ask_for(const struct hub_cell *cell)
+{
+#if defined(__x86_64__)
+	/* prefetchw: __builtin_prefetch(, 1) would only ask for reading on plain x86-64 */
+	__asm__ volatile("prefetchw %0" : : "m"(*cell));
+#else
+	__builtin_prefetch(cell, 1);
+#endif
+}
+
 /*
  * The consumer has these cells in its cache, from reading them a lap ago; each store to one of
  * them would wait for the line, and the fence of the publication for that. So lines are asked for
  * AHEAD cells before they are written, where they are known to have been taken: twice as many
  * messages get through. Not much nearer: a consumer that follows closely would take them back,
- * its processor fetches some 20 lines ahead of those it reads.
+ * its processor fetches some 20 lines ahead of those it reads. For calls, which are asked and
+ * answered in turn, it always follows closely: see hub_ring_ask().
  */
 static void ask_for_lines(const struct hub_tx *tx)
 {
@@ -180,15 +192,16 @@ static void ask_for_lines(const struct hub_tx *tx)
 
 	if (tx->position + AHEAD + 2 - tx->tail > tx->mask)
 		return;
-	for (unsigned i = AHEAD; i < AHEAD + 2; i++) {
-		struct hub_cell *cell = cell_at(tx->ring, tx->mask, tx->position + i);
-#if defined(__x86_64__)
-		/* prefetchw: __builtin_prefetch(, 1) would only ask for reading on plain x86-64 */
-		__asm__ volatile("prefetchw %0" : : "m"(*cell));
-#else
-		__builtin_prefetch(cell, 1);
-#endif
-	}
+	for (unsigned i = AHEAD; i < AHEAD + 2; i++)
+		ask_for(cell_at(tx->ring, tx->mask, tx->position + i));
+}
+
+void hub_ring_ask(struct hub_ring *ring, uint64_t mask)
+{
+	const uint64_t head = hub_get64(&ring->head);
+
+	ask_for(cell_at(ring, mask, head));
+	ask_for(cell_at(ring, mask, head + 1));
 }
 
 unsigned hub_ring_write(struct hub_tx *tx, const struct hub_message *m, const void *payload)
@@ -199,7 +212,8 @@ unsigned hub_ring_write(struct hub_tx *tx, const struct hub_message *m, const vo
 	const uint8_t *from = payload;
 	unsigned n = 1;
 
-	ask_for_lines(tx);
+	if (m->kind == HUB_KIND_NOTIFY || m->kind == HUB_KIND_BODY)
+		ask_for_lines(tx);
 	memcpy(&cell->time_ms, m, DESC_BYTES);
 	if (in_first)
 		memcpy(cell->payload, from, in_first);

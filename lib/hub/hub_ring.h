@@ -128,6 +128,13 @@ int hub_ring_next(struct hub_rx *rx, struct hub_message *m, uint32_t now_ms);
 bool hub_ring_is_empty(const struct hub_rx *rx);
 
 /*
+ * hub_ring_ask - producer that will send soon: asks for the lines of the next two cells. (Those
+ * asked for far ahead are taken back where producer and consumer move side by side, one message
+ * at a time.) Safety: MT-safe, wait-free.
+ */
+void hub_ring_ask(struct hub_ring *ring, uint64_t mask);
+
+/*
  * hub_ring_is_quiet - is the next message there, and a quiet answer? One that only looks: what
  * it says is checked by whoever takes the message. Safety: one-owner, wait-free.
  */

@@ -22,7 +22,10 @@
  * announced for it.
  *
  * In the hot case - the answer comes while the caller spins - no system call is made: the bell
- * stays armed all the time, and is not rung because the announcement is withdrawn.
+ * stays armed all the time, and is not rung because MESSAGE is not announced. LOUD goes on
+ * standing: to withdraw it and announce it again would take its line from the peer twice a call,
+ * which looks there after each answer (a tenth of a hot call). But then each loud message rings,
+ * although somebody is awake. So after one did, LOUD is withdrawn for the next calls.
  *
  * The life thread takes the role of a dead peer's link and keeps it until a new incarnation.
  */
@@ -33,6 +36,7 @@
 
 enum {
 	PROBE_EVERY = 8,     /* calls that woke the peer before one spins for the answer anyway */
+	CHATTY_CALLS = 16,   /* after one during which the peer rang */
 	TURNS_ON_LEAVE = 4,  /* of HUB_TURN messages; then the event thread goes on */
 };
 
@@ -109,13 +113,21 @@ void hub_role_return(struct shmhub *hub, struct hub_link *link)
 		hub_event_kick(hub, link);
 }
 
+/* The event thread's announcement stands, and the ring was empty while it stood: whatever has come
+ * since then rings. */
+static bool stands_announced(const struct shmhub *hub, const struct hub_link *link)
+{
+	return hub_ring_is_empty(&link->end.rx) && (hub_get32(link->end.mine) & HUB_ASLEEP_LOUD) &&
+	       hub_get32(&link->entry->host_asleep_tid) == (uint32_t)hub->event_tid;
+}
+
 /* Back to the event thread. */
 void hub_role_leave(struct shmhub *hub, struct hub_link *link)
 {
 	struct hub_end *end = &link->end;
 	bool kick = false;
 
-	for (int turn = 0; is_usable(link); turn++) {
+	for (int turn = 0; is_usable(link) && !stands_announced(hub, link); turn++) {
 		hub_put32(&link->entry->host_asleep_tid, hub->event_tid);
 		hub_end_announce(end, has_dozers(link) ? HUB_ASLEEP_IN_LOOP : HUB_ASLEEP_LOUD);
 		if (hub_ring_is_empty(&end->rx))
@@ -236,12 +248,22 @@ static bool something_comes(const struct hub_rx *rx, struct hub_spin *spin)
 	return true;
 }
 
+/* True: LOUD was withdrawn, too. */
+static bool begin_awake(struct hub_link *link)
+{
+	const bool is_chatty = link->chatty > 0;
+
+	link->chatty -= is_chatty;
+	hub_end_withdraw(&link->end, is_chatty ? HUB_ASLEEP_IN_LOOP : HUB_ASLEEP_MESSAGE);
+	return is_chatty;
+}
+
 static void wait_with_role(struct shmhub *hub, struct hub_pend *pend, uint32_t gen,
 			   uint64_t deadline_ns, struct hub_spin *spin, bool for_credit)
 {
 	struct hub_link *link = &hub->link[pend->peer];
+	const bool withdrawn = begin_awake(link);
 
-	hub_end_withdraw(&link->end, HUB_ASLEEP_IN_LOOP);
 	while (is_usable(link)) {
 		if (hub_take(hub, link, HUB_TURN) < 0 || !hub_pend_is_waiting(pend, gen, for_credit))
 			break;
@@ -249,6 +271,8 @@ static void wait_with_role(struct shmhub *hub, struct hub_pend *pend, uint32_t g
 		    !sleep_on_bell(hub, pend, gen, deadline_ns, for_credit))
 			break;
 	}
+	if (!withdrawn && !(hub_get32(link->end.mine) & HUB_ASLEEP_LOUD))
+		link->chatty = CHATTY_CALLS;
 	hub_role_leave(hub, link);
 }
 

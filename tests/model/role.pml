@@ -14,6 +14,11 @@
  * caller dozes on a word of its own (label R2). A caller counts itself in, then looks at the role;
  * whoever lets go of the role then looks for such callers. Notifications are loud.
  *
+ * A caller that takes the role may let LOUD stand; the event thread is woken by what rings then, finds
+ * the role taken, and leaves the bell to its holder. Whoever leaves while LOUD stands need not
+ * announce anything. (That it looks at the ring first is not needed, it is what the code does: who
+ * finds something takes it.)
+ *
  * Leaving without handing over is how the original hung: the bell rang for an end at which
  * nobody slept any more.
  *
@@ -31,6 +36,7 @@
  * variant: DOZE_WITHOUT_SECOND_LOOK must-fail
  * variant: LEAVE_WITHOUT_LOOK_FOR_DOZERS must-fail
  * variant: TRUST_MESSAGE_OF_ANOTHER must-fail
+ * variant: STAND_WITHOUT_LOUD must-fail
  */
 #define CALLERS 2
 #define NOTES   1                /* with 2 it holds too: 28 million states */
@@ -100,7 +106,19 @@ inline leave() {
 	role = FREE
 #else
 	do
-	:: if
+	:: stands = false;
+	   if
+	   :: EMPTY -> stands = loud
+	   :: else
+	   fi;
+#ifdef STAND_WITHOUT_LOUD
+	   stands = true;
+#endif
+	   if
+	   :: stands -> break
+	   :: else
+	   fi;
+	   if
 	   :: dozers > 0 -> message = true
 	   :: else
 	   fi;
@@ -163,6 +181,7 @@ inline doze() {
 
 proctype caller(byte me) {
 	byte whose;
+	bool stands;
 	called[me] = true;
 	do
 	:: answered[me] -> break
@@ -170,7 +189,10 @@ proctype caller(byte me) {
 		if
 		:: atomic { role == FREE -> role = me + 1 };
 			message = false;
-			loud = false;
+			if
+			:: loud = false
+			:: skip
+			fi;
 			do
 			:: take_all();
 			   if
@@ -200,6 +222,7 @@ proctype caller(byte me) {
 
 active proctype event_thread() {
 	byte whose;
+	bool stands;
 	do
 	:: taken == TOTAL -> break
 	:: atomic { armed && bell -> skip };   /* epoll_wait returns: one-shot, level-triggered */
