@@ -33,7 +33,7 @@ static struct body body_of(struct shmhub_request *r)
 	return body;
 }
 
-/* ---- peers: DOWN asks the host before it answers ----------------------------------------------- */
+/* ---- peers: DOWN asks the host before it answers -------------------------------------------- */
 
 static struct shmhub_peer *me;
 static int gate[2];
@@ -81,7 +81,7 @@ static int child(const struct shmhub_peer_config *config, void *arg)
 	return hub_live_run(me);
 }
 
-/* ---- host: UP asks a peer before it answers ----------------------------------------------------- */
+/* ---- host: UP asks a peer before it answers -------------------------------------------------- */
 
 static int ask(struct shmhub *hub, unsigned peer, unsigned method, struct body body)
 {
@@ -181,7 +181,7 @@ static void wait_passes(struct shmhub *hub, uint32_t n)
 	hub_live_until(so_many_passes, &p, "it was looked for");
 }
 
-/* ---- found --------------------------------------------------------------------------------------- */
+/* ---- found ------------------------------------------------------------------------------------ */
 
 /* The share of a peer is one slot each way: the second request to it waits for the first. */
 TEST(a_request_that_waits_for_the_slot_of_the_one_it_serves_is_told)
@@ -244,7 +244,7 @@ TEST(of_chains_that_wait_for_each_other_one_is_told)
 	hub_live_destroy(hub);
 }
 
-/* ---- not found ------------------------------------------------------------------------------------- */
+/* ---- not found ---------------------------------------------------------------------------------- */
 
 /* What it waits for is held by others, who will answer some day. */
 TEST(a_request_that_waits_for_the_slot_of_another_gets_it)
