@@ -481,6 +481,119 @@ TEST(at_the_limit_of_pending_calls_a_caller_waits_or_is_refused)
 	hub_live_destroy(hub);
 }
 
+/* Four peers use up the whole table; what the fifth has of its own share is no help. */
+TEST(at_the_limit_of_all_calls_together_a_caller_waits_or_is_refused)
+{
+	enum { PEERS = 5, EACH = 4 };
+	struct shmhub_config config;
+	struct shmhub_stats stats = { .size = sizeof(stats) };
+	uint64_t call[PEERS - 1][EACH], more;
+
+	alarm(60); /* a table that is full and looks free is searched for ever */
+	shmhub_config_init(&config);
+	config.calls_max = (PEERS - 1) * EACH;
+	struct shmhub *hub = hub_live_create(&config);
+
+	for (unsigned p = 0; p < PEERS; p++)
+		hub_live_spawn(hub, "echo", hub_live_echo, NULL);
+	for (unsigned p = 0; p < PEERS - 1; p++)
+		for (unsigned i = 0; i < EACH; i++)
+			T_EQ(shmhub_call_start(hub, p + 1, LIVE_HANG, NULL, 0, -1, SHMHUB_NOWAIT,
+					       &call[p][i]), 0);
+	T_EQ(shmhub_call_start(hub, PEERS, LIVE_ECHO, NULL, 0, -1, SHMHUB_NOWAIT, &more), -EAGAIN);
+	T_EQ(shmhub_call(hub, PEERS, LIVE_ECHO, NULL, 0, 50, NULL), -ETIMEDOUT);
+	shmhub_stats_get(hub, &stats);
+	T_EQ(stats.calls_refused, 1);
+	T_EQ(stats.calls_waited, 1);
+	T_EQ(shmhub_cancel(hub, call[0][0]), 0);
+	T_EQ(shmhub_call(hub, PEERS, LIVE_ECHO, NULL, 0, 10000, NULL), 0);
+	for (unsigned i = 1; i < EACH * (PEERS - 1); i++)
+		T_EQ(shmhub_cancel(hub, call[i / EACH][i % EACH]), 0);
+	hub_live_destroy(hub);
+}
+
+/* ---- notifications: a ring with room for more of them than may be under way ------------------- */
+
+enum { NOTIFY_MANY = 31, KEEP_NOTICE = 32 };
+
+static pthread_mutex_t notice_gate = PTHREAD_MUTEX_INITIALIZER;
+
+static void keep_notice(struct shmhub_request *r, void *arg)
+{
+	(void)r;
+	(void)arg;
+	pthread_mutex_lock(&notice_gate);
+	pthread_mutex_unlock(&notice_gate);
+}
+
+/* As many as go without waiting; answers with how many that were, and why it ended. */
+static void notify_many(struct shmhub_request *r, void *arg)
+{
+	int32_t said[2] = { 0, 0 };
+
+	(void)arg;
+	while (said[0] < 2 * HUB_NOTIFY_WINDOW &&
+	       !(said[1] = shmhub_peer_notify(me, KEEP_NOTICE, NULL, 0, 0, SHMHUB_NOWAIT)))
+		said[0]++;
+	shmhub_reply(r, 0, said, sizeof(said));
+}
+
+static int notifying_child(const struct shmhub_peer_config *config, void *arg)
+{
+	(void)arg;
+	me = hub_live_attach(config);
+	hub_live_handle(me);
+	shmhub_peer_handle(me, NOTIFY_MANY, NULL, notify_many, NULL);
+	return hub_live_run(me);
+}
+
+static struct shmhub *make_notifying(void)
+{
+	struct shmhub_config config;
+
+	shmhub_config_init(&config);
+	config.ring_cells = 4 * HUB_NOTIFY_WINDOW;
+	struct shmhub *hub = hub_live_create(&config);
+
+	hub_live_spawn(hub, "notifying", notifying_child, NULL);
+	T_EQ(shmhub_call(hub, 1, LIVE_ECHO, NULL, 0, 10000, NULL), 0);
+	return hub;
+}
+
+TEST(the_host_sends_no_more_notifications_than_a_peer_may_leave_unhandled)
+{
+	struct shmhub *hub = make_notifying();
+	struct shmhub_peer_info info = { .size = sizeof(info) };
+	int n = 0, r = 0;
+
+	T_EQ(shmhub_peer_get(hub, 1, &info), 0);
+	T_EQ(kill(info.pid, SIGSTOP), 0);
+	while (n < 2 * HUB_NOTIFY_WINDOW && !(r = shmhub_notify(hub, 1, LIVE_SINK, NULL, 0, 0, SHMHUB_NOWAIT)))
+		n++;
+	T_EQ(kill(info.pid, SIGCONT), 0);
+	T_EQ(r, -EAGAIN);
+	T_EQ(n, HUB_NOTIFY_WINDOW);
+	T_EQ(shmhub_notify(hub, 1, LIVE_SINK, NULL, 0, 10000, 0), 0); /* waits for credit */
+	hub_live_destroy(hub);
+}
+
+TEST(a_peer_sends_no_more_notifications_than_the_host_may_leave_unhandled)
+{
+	struct shmhub *hub = make_notifying();
+	struct shmhub_msg reply;
+	int32_t said[2];
+
+	shmhub_handle(hub, KEEP_NOTICE, NULL, keep_notice, NULL);
+	pthread_mutex_lock(&notice_gate);
+	T_EQ(shmhub_call(hub, 1, NOTIFY_MANY, NULL, 0, 10000, &reply), 0);
+	memcpy(said, reply.data, sizeof(said));
+	shmhub_msg_release(&reply);
+	T_EQ(said[1], -EAGAIN);
+	T_EQ(said[0], HUB_NOTIFY_WINDOW);
+	pthread_mutex_unlock(&notice_gate);
+	hub_live_destroy(hub);
+}
+
 TEST(the_files_call_table_says_what_the_host_waits_for)
 {
 	struct shmhub *hub = hub_live_create(NULL);

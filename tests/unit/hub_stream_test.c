@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SUM = 40, COUNT_TO = 41, FRAMES = 100, PART = 3000 };
+enum { SUM = 40, COUNT_TO = 41, HOW_MANY = 42, FRAMES = 100, PART = 3000 };
 
 struct sum {
 	uint64_t bytes;
@@ -80,6 +80,8 @@ struct counting {
 	unsigned next, frames;
 };
 
+static uint32_t parts_sent;
+
 static void count_on(struct shmhub_request *r, void *arg)
 {
 	struct counting *c = arg;
@@ -92,6 +94,7 @@ static void count_on(struct shmhub_request *r, void *arg)
 		if (shmhub_reply_part(r, data, n) == -EAGAIN)
 			return; /* called again when there is credit */
 		c->next++;
+		parts_sent++;
 	}
 	const void *data = frame(c->next, part, &n);
 
@@ -110,8 +113,15 @@ static void count_handler(struct shmhub_request *r, void *arg)
 	count_on(r, c);
 }
 
+static void how_many(struct shmhub_request *r, void *arg)
+{
+	(void)arg;
+	shmhub_reply(r, 0, &parts_sent, sizeof(parts_sent));
+}
+
 static void add_handlers(struct shmhub_peer *peer)
 {
+	shmhub_peer_handle(peer, HOW_MANY, NULL, how_many, NULL);
 	shmhub_peer_handle(peer, SUM, NULL, sum_handler, NULL);
 	shmhub_peer_handle(peer, COUNT_TO, NULL, count_handler, NULL);
 }
@@ -197,6 +207,24 @@ TEST(a_sender_without_credit_waits_and_goes_no_further_ahead)
 	hub_live_destroy(hub);
 }
 
+TEST(parts_of_an_answer_go_no_further_ahead_than_there_is_credit_for)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "count", hub_live_echo, (void *)add_handlers);
+	const unsigned frames = FRAMES;
+	struct shmhub_msg reply;
+	uint32_t parts;
+	uint64_t call;
+
+	T_EQ(shmhub_call_start(hub, peer, COUNT_TO, &frames, 4, 20000, 0, &call), 0);
+	T_EQ(shmhub_call(hub, peer, HOW_MANY, NULL, 0, 10000, &reply), 0);
+	memcpy(&parts, reply.data, sizeof(parts));
+	shmhub_msg_release(&reply);
+	T_EQ(parts, 1 + HUB_BODY_WINDOW); /* the first is for nothing */
+	T_EQ(shmhub_cancel(hub, call), 0);
+	hub_live_destroy(hub);
+}
+
 /* ---- the other way round ---------------------------------------------------------------------- */
 
 static void host_sum(struct shmhub_request *r, void *arg)
@@ -214,6 +242,9 @@ static void host_sum(struct shmhub_request *r, void *arg)
 	shmhub_reply(r, e == -ENODATA ? 0 : e, &s, sizeof(s));
 }
 
+static _Atomic uint32_t host_parts;
+static _Atomic bool host_has_counted;
+
 static void host_count(struct shmhub_request *r, void *arg)
 {
 	uint8_t part[PART];
@@ -227,10 +258,12 @@ static void host_count(struct shmhub_request *r, void *arg)
 		const void *data = frame(i, part, &n);
 
 		e = shmhub_reply_part(r, data, n);
+		host_parts += !e;
 	}
 	const void *data = frame(frames - 1, part, &n);
 
 	shmhub_reply(r, e, data, n);
+	host_has_counted = true;
 }
 
 struct streaming {
@@ -316,6 +349,37 @@ TEST(a_peer_streams_to_and_from_the_host)
 	hub_live_spawn(hub, "streaming", streaming_child, &told[1]);
 	close(told[1]);
 	T_EQ(read(told[0], &c, 1), 1);
+	hub_live_destroy(hub);
+}
+
+/* Asks for a long answer, and reads nothing of it. */
+static int unreading_child(const struct shmhub_peer_config *config, void *arg)
+{
+	const unsigned frames = FRAMES;
+	struct streaming s = { .peer = hub_live_attach(config) };
+
+	(void)arg;
+	T_EQ(shmhub_peer_call_async(s.peer, COUNT_TO, &frames, 4, 20000, 0, on_frame, &s, NULL), 0);
+	pause();
+	return 0;
+}
+
+static bool waits_or_has_ended(void *hub)
+{
+	return host_has_counted || hub_get64(&((struct shmhub *)hub)->spill) >> 32;
+}
+
+TEST(a_handler_of_the_host_waits_when_the_credit_for_parts_is_used_up)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+
+	shmhub_handle(hub, COUNT_TO, "count", host_count, NULL);
+	const unsigned peer = hub_live_spawn(hub, "unreading", unreading_child, NULL);
+
+	hub_live_until(waits_or_has_ended, hub, "the handler waits");
+	T_OK(!host_has_counted);
+	T_EQ(host_parts, 1 + HUB_BODY_WINDOW);
+	T_EQ(shmhub_kill(hub, peer), 0);
 	hub_live_destroy(hub);
 }
 

@@ -260,3 +260,80 @@ TEST(a_payload_in_a_slot_that_is_not_in_flight_fails_its_call_only)
 	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, "x", 1, 10000, NULL), 0);
 	hub_live_destroy(hub);
 }
+
+/* ---- from the next incarnation ----------------------------------------------------------------------- */
+
+static bool is_failed(void *pend)
+{
+	return HUB_PEND_STATE(hub_get64(&((struct hub_pend *)pend)->word)) == HUB_PEND_FAILED;
+}
+
+static bool is_doomed(void *arg)
+{
+	struct hub_pend *pend = arg;
+	unsigned state;
+
+	T_OK(hub_pend_lock(pend, HUB_PEND_GEN(hub_get64(&pend->word)), &state));
+	const bool is = pend->doom;
+
+	hub_pend_unlock(pend, state);
+	return is;
+}
+
+static bool is_readable(void *pend)
+{
+	return HUB_PEND_STATE(hub_get64(&((struct hub_pend *)pend)->word)) == HUB_PEND_READY;
+}
+
+static unsigned spawn_again_and_again(struct shmhub *hub)
+{
+	const struct shmhub_spawn s = { .size = sizeof(s), .name = "forger", .child = forger,
+					.restart = SHMHUB_RESTART_ON_DEATH, .backoff_first_ms = 1,
+					.die_with_host = 1 };
+	unsigned peer;
+
+	T_EQ(shmhub_spawn(hub, &s, &peer, NULL), 0);
+	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, "x", 1, 10000, NULL), 0);
+	return peer;
+}
+
+/* Sends a message about an earlier call, and is past that. */
+static void forge_about(struct shmhub *hub, unsigned peer, const struct forged *f)
+{
+	const uint64_t call = ask_for(hub, peer, f, 1);
+
+	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, "x", 1, 10000, NULL), 0);
+	T_EQ(shmhub_cancel(hub, call), 0);
+}
+
+TEST(what_the_next_incarnation_says_about_a_call_to_the_last_does_nothing)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = spawn_again_and_again(hub);
+	const struct forged first = { "", HUB_KIND_REPLY, ANSWER | MORE, OWN_CALL, 0, OWN_PEER, 0, 0, 8, 1 };
+	struct shmhub_msg reply;
+	uint64_t unanswered;
+	uint32_t gen;
+
+	/* one call without an answer, one of whose answer a frame lies there */
+	T_EQ(shmhub_call_start(hub, peer, LIVE_HANG, "x", 1, -1, 0, &unanswered), 0);
+	const uint64_t begun = ask_for(hub, peer, &first, 1);
+	struct hub_pend *pend[] = { hub_pend_find(hub, unanswered, &gen), hub_pend_find(hub, begun, &gen) };
+
+	hub_live_until(is_readable, pend[1], "the first frame is there");
+	T_EQ(shmhub_kill(hub, peer), 0);
+	hub_live_until(is_failed, pend[0], "the call without an answer has failed");
+	hub_live_until(is_doomed, pend[1], "no more frames will come");
+	hub_live_until_state(hub, peer, SHMHUB_PEER_LIVE, 2);
+	forge_about(hub, peer, &(struct forged){ "", HUB_KIND_REPLY, ANSWER, wire_id(hub, unanswered), 0,
+						 OWN_PEER, 0, 0, 8, 1 });
+	forge_about(hub, peer, &(struct forged){ "", HUB_KIND_BODY, ANSWER, wire_id(hub, begun), 0,
+						 OWN_PEER, 0, 0, 9, 1 });
+	T_EQ(late_replies(hub), 1);
+	T_EQ(shmhub_wait(hub, unanswered, 0, 0, &reply), -EOWNERDEAD);
+	T_EQ(shmhub_wait(hub, begun, 0, 0, &reply), 0);
+	T_EQ(reply.len, 8);
+	shmhub_msg_release(&reply);
+	T_EQ(shmhub_wait(hub, begun, 0, 0, &reply), -EOWNERDEAD);
+	hub_live_destroy(hub);
+}
