@@ -170,13 +170,41 @@ static bool has_unread_bell(const struct hub_end *end)
 	return recv(end->bell, &byte, 1, MSG_DONTWAIT | MSG_PEEK) != -1 || errno != EAGAIN;
 }
 
+/*
+ * A caller has the role, so this thread does not know how far it is: by what stands in the file
+ * the ring is torn, or has had a message for a second that no bell told of. If the caller sleeps,
+ * it looks for itself.
+ */
+static void net_caller(struct hub_link *link)
+{
+	const struct hub_end *end = &link->end;
+	const struct hub_ring *ring = end->rx.ring;
+	const struct hub_rx at = { .ring = end->rx.ring, .mask = end->rx.mask,
+				   .position = hub_get64(&ring->tail) };
+	bool stuck = false;
+
+	pthread_mutex_lock(&link->send); /* so that its bell is not being closed */
+	if (hub_link_is_open(link))
+		stuck = hub_ring_is_torn(&at) ||
+			(!hub_ring_is_empty(&at) && !(hub_get32(end->mine) & HUB_ASLEEP_IN_LOOP) &&
+			 !has_unread_bell(end));
+	pthread_mutex_unlock(&link->send);
+	if (stuck && link->net_caller == at.position + 1) {
+		hub_put32(&link->look, 1);
+		hub_role_nudge(link);
+	}
+	link->net_caller = stuck ? at.position + 1 : 0;
+}
+
 /* A message from the peer that no bell told of: the announcement is gone, the bell is empty. */
 static void net_in(struct shmhub *hub, struct hub_link *link)
 {
 	struct hub_end *end = &link->end;
 
-	if (!hub_role_try(link))
+	if (!hub_role_try(link)) {
+		net_caller(link);
 		return;
+	}
 	const bool stuck = !hub_ring_is_empty(&end->rx) &&
 			   !(hub_get32(end->mine) & HUB_ASLEEP_IN_LOOP) && !has_unread_bell(end);
 

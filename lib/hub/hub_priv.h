@@ -191,6 +191,8 @@ struct hub_link {
 	pthread_mutex_t share_lock;   /* innermost; held over the claim of a slot */
 	uint32_t share[HUB_CLASSES_MAX]; /* slots sent to it and not known to be free */
 	uint64_t net_in, net_out;     /* event thread: positions at the last tick */
+	uint64_t net_caller;          /* the same, while a caller has the role */
+	_Atomic uint32_t look;        /* that caller shall look: no bell will tell it */
 	unsigned net_ticks;           /* for which the peer should have looked */
 
 	pthread_mutex_t send;         /* the producer's end, end.handled, out */

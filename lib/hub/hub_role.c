@@ -205,6 +205,22 @@ static int poll_bell(struct hub_link *link, int wake_fd, int left_ms)
 	return n;
 }
 
+/* With the role, woken because the event thread found what no bell told of. */
+static void look_for_oneself(struct shmhub *hub, struct hub_link *link)
+{
+	const struct hub_rx *rx = &link->end.rx;
+
+	if (!hub_get32(&link->look))
+		return;
+	hub_put32(&link->look, 0);
+	if (hub_ring_is_torn(rx)) {
+		hub_life_quarantine(hub, link);
+	} else if (!hub_ring_is_empty(rx)) {
+		hub_note(&hub->count.rescues, NULL, 1);
+		hub_add_shared(&rx->ring->rescues, 1);
+	}
+}
+
 /* With the role: sleep on the bell. False: the deadline is over, or the bell is of no use. */
 static bool sleep_on_bell(struct shmhub *hub, struct hub_pend *pend, uint32_t gen,
 			  uint64_t deadline_ns, bool for_credit)
@@ -232,6 +248,7 @@ static bool sleep_on_bell(struct shmhub *hub, struct hub_pend *pend, uint32_t ge
 	const int r = n > 0 ? hub_end_drain_bell(end) : 0;
 
 	hub_end_withdraw(end, HUB_ASLEEP_MESSAGE);
+	look_for_oneself(hub, link);
 	if (n > 0)
 		hub_role_bell(hub, link);
 	if (r < 0)

@@ -5,12 +5,13 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/hub/hub_peer.h"
 #include "tests/hub_live.h"
 #include "tests/t.h"
 
-enum { FORGE = 50, HOST_KEEPS = 51, OWN_CALL = UINT32_MAX, OWN_PEER = UINT32_MAX };
+enum { FORGE = 50, HOST_KEEPS = 51, SCRIBBLE = 52, OWN_CALL = UINT32_MAX, OWN_PEER = UINT32_MAX };
 
 struct forged {
 	const char *what;
@@ -58,6 +59,36 @@ static void forge(struct shmhub_request *r, void *self)
 			put_raw(self, &f[i], r->call);
 }
 
+/* What is wrong with its rings from now on: it does not go on. */
+enum scribbled { TAIL_AHEAD, MESSAGE_BEHIND_A_HOLE, SCRIBBLES, ANNOUNCEMENT };
+
+static void scribble(struct shmhub_request *r, void *arg)
+{
+	const struct hub_end *end = &((struct shmhub_peer *)arg)->end;
+	struct hub_ring *out = end->tx.ring;
+	const uint64_t hole = end->tx.position;
+	uint32_t what;
+
+	memcpy(&what, shmhub_request_data(r), sizeof(what));
+	switch (what) {
+	case TAIL_AHEAD:
+		hub_put64(&end->rx.ring->tail, end->rx.position + 100000);
+		break;
+	case MESSAGE_BEHIND_A_HOLE:
+		hub_put64(&HUB_RING_CELLS(out)[(hole + 1) & end->tx.mask].word, HUB_WORD(hole + 1, 1, 1));
+		hub_put64(&out->head, hole + 2);
+		break;
+	case ANNOUNCEMENT: /* this one goes on, and nobody is there to be rung any more */
+		while (!(hub_get32(end->theirs) & HUB_ASLEEP_MESSAGE))
+			sched_yield();
+		hub_put32(end->theirs, 0);
+		shmhub_reply(r, 0, NULL, 0);
+		return;
+	}
+	while (true)
+		pause();
+}
+
 static int forger(const struct shmhub_peer_config *config, void *arg)
 {
 	struct shmhub_peer *self = hub_live_attach(config);
@@ -65,6 +96,7 @@ static int forger(const struct shmhub_peer_config *config, void *arg)
 	(void)arg;
 	hub_live_handle(self);
 	shmhub_peer_handle(self, FORGE, NULL, forge, self);
+	shmhub_peer_handle(self, SCRIBBLE, NULL, scribble, self);
 	return hub_live_run(self);
 }
 
@@ -165,6 +197,68 @@ TEST(a_message_against_the_protocol_costs_its_peer_its_life)
 		pthread_mutex_unlock(&gate);
 		hub_live_destroy(hub);
 	}
+}
+
+/* ---- rings that make no sense ---------------------------------------------------------------------- */
+
+static bool one_is_quarantined(void *hub)
+{
+	struct shmhub_stats stats = { .size = sizeof(stats) };
+
+	shmhub_stats_get(hub, &stats);
+	return stats.quarantined == 1 && stats.peers_died == 1;
+}
+
+/* While a call is pending, somebody looks once a second. */
+TEST(a_ring_that_makes_no_sense_is_found_while_a_call_waits)
+{
+	for (uint32_t what = 0; what < SCRIBBLES; what++) {
+		struct shmhub *hub = hub_live_create(NULL);
+		const unsigned peer = hub_live_spawn(hub, "forger", forger, NULL);
+
+		T_EQ(shmhub_call(hub, peer, SCRIBBLE, &what, sizeof(what), 10000, NULL), -EOWNERDEAD);
+		hub_live_until(one_is_quarantined, hub, "the peer is quarantined");
+		hub_live_destroy(hub);
+	}
+}
+
+static bool is_tail_ahead(void *hub)
+{
+	return hub_get64(&hub_map_ring(&((struct shmhub *)hub)->map, 1, HUB_RECV)->tail) > 1000;
+}
+
+/* The caller sleeps on the bell itself, so the event thread cannot take for it. */
+TEST(an_answer_comes_although_the_announcement_of_who_waits_was_written_over)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "forger", forger, NULL);
+	struct shmhub_stats stats = { .size = sizeof(stats) };
+	const uint32_t what = ANNOUNCEMENT;
+
+	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, "x", 1, 10000, NULL), 0);
+	T_EQ(shmhub_call(hub, peer, SCRIBBLE, &what, sizeof(what), 60000, NULL), 0);
+	shmhub_stats_get(hub, &stats);
+	T_EQ(stats.rescues, 1);
+	T_EQ(stats.quarantined, 0);
+	hub_live_destroy(hub);
+}
+
+/* Nothing is pending here, so it is the sender who finds it. */
+TEST(a_ring_that_makes_no_sense_is_found_by_who_sends)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	const unsigned peer = hub_live_spawn(hub, "forger", forger, NULL);
+	const uint32_t what = TAIL_AHEAD;
+	int r;
+
+	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, "x", 1, 10000, NULL), 0);
+	T_EQ(shmhub_notify(hub, peer, SCRIBBLE, &what, sizeof(what), 10000, 0), 0);
+	hub_live_until(is_tail_ahead, hub, "it has scribbled");
+	while (!(r = shmhub_notify(hub, peer, LIVE_SINK, NULL, 0, 0, SHMHUB_NOWAIT)))
+		;
+	T_EQ(r, -EOWNERDEAD);
+	hub_live_until(one_is_quarantined, hub, "the peer is quarantined");
+	hub_live_destroy(hub);
 }
 
 /* ---- late, or not its business --------------------------------------------------------------------- */
