@@ -36,10 +36,18 @@ static void echo(struct shmhub_request *r, void *arg)
 	shmhub_reply(r, 0, shmhub_request_data(r), shmhub_request_len(r));
 }
 
-static int peer_child(const struct shmhub_peer_config *config, void *arg)
+/* This program again, not a function: the host has threads that allocate while it forks, and the
+ * lock of AddressSanitizer's allocator, if one of them holds it, stays locked in such a child. */
+static int be_peer(int argc, char **argv)
 {
-	(void)arg;
-	me = hub_live_attach(config);
+	struct shmhub_peer_config config = { .size = sizeof(config) };
+	struct shmhub_error error;
+
+	if (shmhub_peer_args(&argc, argv, &config, &error)) {
+		fprintf(stderr, "%s\n", error.text);
+		return 2;
+	}
+	me = hub_live_attach(&config);
 	shmhub_peer_handle(me, LIVE_ECHO, NULL, echo, NULL);
 	return hub_live_run(me);
 }
@@ -69,7 +77,8 @@ static void be_host(const char *path, int ready)
 {
 	const struct shmhub_config c = config_at(path);
 	struct shmhub *hub = hub_live_create(&c);
-	const struct shmhub_spawn s = { .size = sizeof(s), .name = "peer", .child = peer_child,
+	char *const argv[] = { "/proc/self/exe", "--peer", NULL };
+	const struct shmhub_spawn s = { .size = sizeof(s), .name = "peer", .path = argv[0], .argv = argv,
 					.restart = SHMHUB_RESTART_ON_DEATH, .backoff_first_ms = 1 };
 	pthread_t thread;
 	unsigned peer;
@@ -101,15 +110,16 @@ static bool everybody_is_gone(void *arg)
 }
 
 /*
- * The host died: nothing that a running system would be blamed for may be found. Peers that
- * died before it (it kills some) are told as such.
+ * The host died: nothing that a running system would be blamed for may be found. (Suspected may be
+ * what one that got no CPU for half a second was just about to do.) Peers that died before it, it
+ * kills some, are told as such.
  */
 static void inspect(const char *path)
 {
 	struct tool_run t = tool_run("shminspect --json --no-symbols '%s' >'%s.json'; s=$?;"
-				     " jq -r .verdict '%s.json' >&2; jq -r '.findings[] | select(.name !="
-				     " \"peer-dead\") | .name + \": \" + .sentence' '%s.json'; rm '%s.json';"
-				     " exit $s", path, path, path, path, path);
+				     " jq -r .verdict '%s.json' >&2; jq -r '.findings[] | select(.state =="
+				     " \"confirmed\" and .name != \"peer-dead\") | .name + \": \" + .sentence'"
+				     " '%s.json'; rm '%s.json'; exit $s", path, path, path, path, path);
 
 	if ((t.status != 0 && t.status != 1) || strlen(t.err) < 10)
 		T_FAIL("shminspect ends with %d: %s", t.status, t.err);
@@ -170,4 +180,11 @@ TEST(a_host_killed_at_any_moment_takes_its_peers_along_and_leaves_a_true_file)
 	}
 	printf("    %u hosts killed; their peers were gone after %lu to %lu ms\n", want, best, worst);
 	T_OK(best <= GONE_MS);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "--peer") == 0)
+		return be_peer(argc, argv);
+	return t_run(argc, argv);
 }
