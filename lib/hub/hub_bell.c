@@ -158,7 +158,7 @@ int hub_end_send(struct hub_end *end, struct hub_message *m, const void *payload
 	hub_put32(&ring->sending, hub_tid());
 	hub_ring_publish(&end->tx, n, m->len);
 	if (m->slot != HUB_NO_SLOT)
-		hub_pace_note(&end->pace, end->tx.position, m->slot);
+		hub_pace_note(&end->pace, end->tx.position, m->slot, m->len);
 #ifdef SHMHUB_FAULTS
 	if (hub_fault(end->is_host ? end->peer : 0, HUB_FAULT_STOP_SENDING))
 		raise(SIGSTOP);

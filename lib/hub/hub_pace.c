@@ -33,10 +33,12 @@ void hub_pace_open(struct hub_pace *pace, const _Atomic uint64_t *tail,
 	hub_put32(&pace->lags, 0);
 }
 
-void hub_pace_note(struct hub_pace *pace, uint64_t end, uint32_t slot)
+void hub_pace_note(struct hub_pace *pace, uint64_t end, uint32_t slot, size_t bytes)
 {
 	const uint32_t n = hub_get32(&pace->n);
 
+	if (bytes < SMALL_BYTES)
+		return;
 	hub_put64(&pace->end[n % HUB_PACE_MESSAGES], end);
 	hub_put32(&pace->slot[n % HUB_PACE_MESSAGES], slot);
 	hub_put32(&pace->n, n + 1);

@@ -21,7 +21,7 @@ enum { HUB_PACE_MESSAGES = 32 };
 struct hub_pace {
 	const _Atomic uint64_t *tail;    /* of the ring: what the consumer has taken */
 	const _Atomic uint32_t *asleep;  /* what the consumer sleeps for */
-	_Atomic uint64_t end[HUB_PACE_MESSAGES];  /* of the last messages with a slot, in the ring */
+	_Atomic uint64_t end[HUB_PACE_MESSAGES];  /* in the ring, of the last large messages */
 	_Atomic uint32_t slot[HUB_PACE_MESSAGES];
 	_Atomic uint32_t n;              /* of them, in all */
 	_Atomic uint32_t lags;           /* the consumer did not catch up when last waited for */
@@ -31,9 +31,9 @@ struct hub_pace {
 void hub_pace_open(struct hub_pace *pace, const _Atomic uint64_t *tail,
 		   const _Atomic uint32_t *asleep);
 
-/* hub_pace_note - a message that ends before cell `end` was published with this slot.
+/* hub_pace_note - a message of `bytes` that ends before cell `end` was published with this slot.
  * Safety: one-owner (the producer). */
-void hub_pace_note(struct hub_pace *pace, uint64_t end, uint32_t slot);
+void hub_pace_note(struct hub_pace *pace, uint64_t end, uint32_t slot, size_t bytes);
 
 /*
  * hub_pace_wait - before a slot is filled with `bytes`: wait until the consumer is close enough.

@@ -22,7 +22,7 @@ static void send_many(unsigned n)
 	tail = asleep = 0;
 	hub_pace_open(&pace, &tail, &asleep);
 	for (unsigned i = 0; i < n; i++)
-		hub_pace_note(&pace, i + 1, 100 + i);
+		hub_pace_note(&pace, i + 1, 100 + i, LARGE);
 }
 
 TEST(the_slot_longest_taken_is_filled_next)
@@ -30,7 +30,7 @@ TEST(the_slot_longest_taken_is_filled_next)
 	send_many(9);
 	tail = 8;
 	T_EQ(hub_pace_slot(&pace, LARGE), 100); /* eight may be under way */
-	hub_pace_note(&pace, 10, 100);
+	hub_pace_note(&pace, 10, 100, LARGE);
 	T_EQ(hub_pace_slot(&pace, LARGE), 101);
 	T_EQ(hub_pace_slot(&pace, HUGE_ONE), 107); /* two */
 }
@@ -44,6 +44,10 @@ TEST(while_nothing_is_under_way_any_slot_will_do)
 	T_EQ(hub_pace_slot(&pace, LARGE), HUB_NO_SLOT); /* nor before it went round once */
 	send_many(2);
 	T_EQ(hub_pace_slot(&pace, HUGE_ONE), HUB_NO_SLOT);
+	hub_pace_note(&pace, 3, 102, 1000); /* small ones do not count */
+	T_EQ(hub_pace_slot(&pace, HUGE_ONE), HUB_NO_SLOT);
+	hub_pace_note(&pace, 4, 103, HUGE_ONE);
+	T_EQ(hub_pace_slot(&pace, HUGE_ONE), 100);
 	send_many(100);
 	T_EQ(hub_pace_slot(&pace, 1000), HUB_NO_SLOT); /* nor for small ones */
 	for (size_t bytes = 16 << 10; bytes <= 16 << 20; bytes *= 2)
@@ -111,7 +115,7 @@ TEST(one_that_lags_is_tried_again_every_few_messages)
 	tail = 1000; /* it has caught up, and nobody knows yet */
 	for (unsigned i = 0; i < 8; i++) {
 		hub_put32(&pace.lags, 1);
-		hub_pace_note(&pace, 41 + i, 1);
+		hub_pace_note(&pace, 41 + i, 1, LARGE);
 		hub_pace_wait(&pace, LARGE, 1000);
 		tried += !hub_get32(&pace.lags);
 	}
