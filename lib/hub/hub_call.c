@@ -433,8 +433,6 @@ int shmhub_wait(struct shmhub *hub, uint64_t call, int timeout_ms, unsigned flag
 		return -ESTALE;
 	if (!pend)
 		return -ENOENT;
-	if (hub_work_must_not_block())
-		return -EDEADLK;
 	if (!hub_pend_waiters(pend, gen, 1))
 		return -ENOENT;
 	const int r = wait_entry(hub, pend, gen, hub_deadline_ns(timeout_ms), flags, false,
@@ -471,8 +469,6 @@ int shmhub_call(struct shmhub *hub, unsigned peer, unsigned method, const void *
 	struct shmhub_msg unwanted, *to = reply ? reply : &unwanted;
 	int r = find_peer(hub, peer, &s.link, &s.incarnation);
 
-	if (!r && hub_work_must_not_block())
-		r = -EDEADLK;
 	if (!r)
 		r = start(&s);
 	if (r)

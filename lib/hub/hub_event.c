@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 enum { WATCH_POKE, WATCH_BELL, WATCH_DEATH };
@@ -399,7 +400,7 @@ static void *event_loop(void *arg)
 	struct shmhub *hub = arg;
 	struct epoll_event event[HUB_EVENT_BATCH];
 
-	hub_work_mark_thread(true, "hub-event");
+	prctl(PR_SET_NAME, "hub-event");
 	hub->event_tid = hub_tid();
 	/* release N1: its tid is known; pairs with hub_event_start() */
 	atomic_store_explicit(&hub->event_end, 0, memory_order_release);

@@ -887,7 +887,7 @@ static void *life_loop(void *arg)
 {
 	struct shmhub *hub = arg;
 
-	hub_work_mark_thread(true, "hub-life");
+	prctl(PR_SET_NAME, "hub-life");
 	pthread_mutex_lock(&hub->life_lock);
 	while (!hub->life_stop) {
 		const uint64_t now = hub_now_ns();

@@ -526,9 +526,6 @@ void hub_work_push_own(struct shmhub *hub, struct hub_work *work);
 void hub_work_stop(struct shmhub *hub);
 void hub_work_fini(struct shmhub *hub);
 const struct hub_handler *hub_work_handler(struct shmhub *hub, unsigned method);
-/* Is this a thread of the library that must not wait for a call? */
-bool hub_work_must_not_block(void);
-void hub_work_mark_thread(bool must_not_block, const char *name);
 
 /* ---- hub_event.c --------------------------------------------------------------------------- */
 int hub_event_start(struct shmhub *hub, struct err *err);

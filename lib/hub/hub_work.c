@@ -11,19 +11,6 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
-static __thread bool must_not_block;
-
-bool hub_work_must_not_block(void)
-{
-	return must_not_block;
-}
-
-void hub_work_mark_thread(bool marked, const char *name)
-{
-	must_not_block = marked;
-	prctl(PR_SET_NAME, name);
-}
-
 int hub_thread(pthread_t *thread, void *(*run)(void *), void *arg)
 {
 	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
@@ -87,7 +74,7 @@ static void run_queue(struct shmhub *hub)
 
 static void *worker(void *arg)
 {
-	hub_work_mark_thread(false, "hub-handler");
+	prctl(PR_SET_NAME, "hub-handler");
 	run_queue(arg);
 	return NULL;
 }
@@ -112,7 +99,7 @@ static void *own_worker(void *arg)
 {
 	struct shmhub *hub = arg;
 
-	hub_work_mark_thread(true, "hub-copy");
+	prctl(PR_SET_NAME, "hub-copy");
 	pthread_mutex_lock(&hub->work_lock);
 	while (hub->own || !hub->own_stop) {
 		struct hub_work *work = hub->own;

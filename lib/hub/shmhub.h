@@ -280,7 +280,7 @@ SHMHUB_API void shmhub_on_peer(struct shmhub *hub,
  *
  * Returns 0 with reply->status as the peer's handler set it (-ENOSYS: it has no such handler);
  * -ETIMEDOUT (the peer is told to cancel), -EOWNERDEAD, -EMSGSIZE, -ENOSPC, -ENOENT, -EAGAIN,
- * -ESHUTDOWN, -EDEADLK (from a thread of the library that must not wait; or see above).
+ * -ESHUTDOWN, -EDEADLK.
  * Safety: MT-safe, may block.
  */
 SHMHUB_API int shmhub_call(struct shmhub *hub, unsigned peer, unsigned method, const void *data,

@@ -608,6 +608,43 @@ TEST(a_fork_of_the_host_has_no_part_in_the_hub)
 	hub_live_destroy(hub);
 }
 
+/* A peer that is a function runs in a copy of a thread of the library. */
+static int is_a_host_itself(const struct shmhub_peer_config *config, void *arg)
+{
+	struct shmhub_peer *self = hub_live_attach(config);
+	struct shmhub_config own_config;
+	struct shmhub *own;
+	uint64_t call;
+	int said[2] = { 1, 1 };
+
+	shmhub_config_init(&own_config);
+	own_config.memfd = 1;
+	if (shmhub_create(&own_config, &own, NULL))
+		return 1;
+	const unsigned peer = hub_live_spawn(own, "grandchild", hub_live_echo, NULL);
+
+	said[0] = shmhub_call(own, peer, LIVE_ECHO, "x", 1, 10000, NULL);
+	if (!shmhub_call_start(own, peer, LIVE_ECHO, "x", 1, 10000, 0, &call))
+		said[1] = shmhub_wait(own, call, -1, 0, NULL);
+	shmhub_destroy(own, 1000);
+	(void)!write(*(int *)arg, said, sizeof(said));
+	return hub_live_run(self);
+}
+
+TEST(a_peer_that_is_a_function_may_be_a_host_itself)
+{
+	struct shmhub *hub = hub_live_create(NULL);
+	int told[2], said[2];
+
+	T_EQ(pipe(told), 0);
+	hub_live_spawn(hub, "host", is_a_host_itself, &told[1]);
+	close(told[1]);
+	T_EQ(read(told[0], said, sizeof(said)), sizeof(said));
+	T_EQ(said[0], 0);
+	T_EQ(said[1], 0);
+	hub_live_destroy(hub);
+}
+
 /* ---- early peers ------------------------------------------------------------------------------------- */
 
 TEST(a_peer_without_a_hub_waits_and_then_says_so_in_one_sentence)
