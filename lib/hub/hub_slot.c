@@ -49,6 +49,7 @@
 #include "lib/hub/hub_os.h"
 
 enum {
+	LOOK_EVERY = 16, /* slots given back per look at where the search for one begins */
 	UP_SHARE = 4,  /* 1/4 of a class is never used for the class below */
 	WAY_SHARE = 4, /* 1/4 of it for one peer, each way */
 };
@@ -501,10 +502,15 @@ static void remember_hint(struct hub_slots *s, uint32_t ref)
 	struct hub_class *mirror = hub_map_class(s->map, HUB_SLOT_REF_CLASS(ref));
 	const uint32_t i = HUB_SLOT_REF_INDEX(ref);
 
-	if (i < hub_get32(&mirror->hint))
-		hub_put32(&mirror->hint, i); /* the next search starts low: a compact file */
 	if (pthread_mutex_trylock(&c->lock))
 		return;
+	/* claimers write to its line: not looked at for each slot that is given back */
+	if (c->freed++ % LOOK_EVERY == 0)
+		c->cursor = hub_get32(&mirror->hint);
+	if (i < c->cursor) {
+		hub_put32(&mirror->hint, i); /* the next search starts low: a compact file */
+		c->cursor = i;
+	}
 	if (c->hints == HUB_SLOT_HINTS) {
 		memmove(c->hint, c->hint + HUB_SLOT_HINTS / 2, sizeof(c->hint) / 2);
 		c->hints = HUB_SLOT_HINTS / 2;
