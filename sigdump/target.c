@@ -231,13 +231,9 @@ static void wait_slice(const struct target *t, uint64_t deadline_ns)
 	as_control_wait(&t->link, t->asked ? t->ticket : seen + 1, until);
 }
 
-int target_wait(struct target *t, uint64_t family, uint64_t deadline_ns, uint64_t began_ns,
-		struct err *err)
+static int wait_for_answer(struct target *t, uint64_t family, uint64_t deadline_ns, uint64_t began_ns,
+			   struct err *err)
 {
-	const int code = open_link(t, err);
-
-	if (code)
-		return code;
 	while (!has_answered(t, family)) {
 		const uint64_t now = as_sys_clock_ns(CLOCK_MONOTONIC);
 
@@ -254,6 +250,23 @@ int target_wait(struct target *t, uint64_t family, uint64_t deadline_ns, uint64_
 	t->answer.feed[sizeof(t->answer.feed) - 1] = '\0';
 	t->answered = true;
 	return 0;
+}
+
+int target_wait(struct target *t, uint64_t family, uint64_t deadline_ns, uint64_t began_ns,
+		struct err *err)
+{
+	int code = open_link(t, err);
+
+	if (!code)
+		code = wait_for_answer(t, family, deadline_ns, began_ns, err);
+	/* somebody asked at the same time, and one dump answered both, with his number on it: children
+	 * and the reader go by ours */
+	while (!code && t->asked && t->answer.dump_family != family) {
+		code = target_ask(t, family, err);
+		if (!code)
+			code = wait_for_answer(t, family, deadline_ns, began_ns, err);
+	}
+	return code;
 }
 
 /* (A process whose first thread has ended shows neither.) */

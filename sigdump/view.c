@@ -72,8 +72,20 @@ static int look(struct judge *judge, const struct state *st, struct err *err)
 	return judge_look(judge, st) ? err_set(err, -ENOMEM, "out of memory") : 0;
 }
 
-/* All states of the feeds go before the judge, but for the last one, which is what is shown:
- * it is to have its names first, and names cost too much to give them to every one. */
+static size_t dumps_of(const struct state *st, uint64_t family)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < st->processes; i++)
+		n += st->process[i].family == family;
+	return n;
+}
+
+/*
+ * All states of the feeds go before the judge, but for the last one, which is what is shown:
+ * it is to have its names first, and names cost too much to give them to every one. What somebody
+ * else has asked for since is behind it.
+ */
 static int read_states(struct source *src, struct judge *judge, uint64_t family,
 		       struct living *living, bool stacks, struct state *last, struct err *err)
 {
@@ -83,6 +95,10 @@ static int read_states(struct source *src, struct judge *judge, uint64_t family,
 
 	state_init(last);
 	while ((more = source_next(src, &st, err)) == 1) {
+		if (!is_first && dumps_of(&st, family) < dumps_of(last, family)) {
+			state_fini(&st);
+			return 0;
+		}
 		int code = is_first ? 0 : look(judge, last, err);
 
 		is_first = false;
