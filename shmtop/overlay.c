@@ -39,6 +39,7 @@ static void group_text(char *buf, size_t room, const struct ui *ui, const char *
 
 static void add_help(struct page *p, const struct ui *ui)
 {
+	static const char hint[] = "every line here also in man shmtop";
 	const struct view_ops *ops = view_of(ui->screen);
 	const char *group = "";
 	char text[2000];
@@ -46,9 +47,9 @@ static void add_help(struct page *p, const struct ui *ui)
 	const struct key *key = keys_all(&n);
 
 	snprintf(text, sizeof(text), "HELP %s", ops->name);
-	canvas_text(&p->canvas, 0, 0, STYLE_TITLE, text);
-	canvas_right(&p->canvas, 0, p->canvas.cols, STYLE_DIM,
-		     "every line here also in man shmtop");
+	const int col = canvas_text(&p->canvas, 0, 0, STYLE_TITLE, text);
+	if (col + (int)sizeof(hint) < p->canvas.cols)
+		canvas_right(&p->canvas, 0, p->canvas.cols, STYLE_DIM, hint);
 	p->rows = 1;
 	for (size_t i = 0; ops->help && ops->help[i]; i++)
 		add(p, 1, STYLE_PLAIN, ops->help[i]);

@@ -4,18 +4,22 @@
 #include <stdlib.h>
 
 #include "lib/base/grow.h"
+#include "lib/state/lock.h"
 
 static bool has_stack(const struct state *st, const struct state_thread *t)
 {
 	return t->stack >= 0 && (size_t)t->stack < st->stacks;
 }
 
-/* Threads on one line of code may wait for different locks: they are not the same. */
+/* Threads on one line of code may wait for different locks: they are not the same. But who waits for
+ * work, each on a word of its own, does the same: a pool of workers is one row. */
 static bool is_same_wait(const struct top_group *g, const struct state_thread *t)
 {
 	if (!g->lock || !t->lock)
 		return g->lock == t->lock;
-	return g->lock->kind == t->lock->kind && g->lock->addr == t->lock->addr;
+	return g->lock->kind == t->lock->kind &&
+	       (g->lock->addr == t->lock->addr ||
+		(g->doing == THREAD_IDLE && !lock_has_owner(t->lock->kind)));
 }
 
 static struct top_group *find_group(struct top_threads *list, const struct state *st,
@@ -53,15 +57,27 @@ static int add_thread(struct top_threads *list, const struct state *st,
 					 .tid = t->tid };
 	}
 	g->count++;
+	g->differ |= t->lock && t->lock->addr != g->lock->addr;
 	g->disturbed |= t->disturbed;
 	if (blocked_us > g->longest_us)
 		g->longest_us = blocked_us;
 	return 0;
 }
 
+/* Ages that double: by the microsecond, rows would change places with every look. */
+static int age_class(int64_t us)
+{
+	int n = 0;
+
+	for (int64_t s = us / 1000000; s > 0; s /= 2)
+		n++;
+	return us < 0 ? -1 : n;
+}
+
 static int compare_groups(const void *a, const void *b)
 {
 	const struct top_group *x = a, *y = b;
+	const int x_age = age_class(x->longest_us), y_age = age_class(y->longest_us);
 
 	if (x->own != y->own)
 		return x->own ? 1 : -1;
@@ -69,8 +85,8 @@ static int compare_groups(const void *a, const void *b)
 		return (int)x->doing - (int)y->doing;
 	if (x->count != y->count)
 		return x->count < y->count ? 1 : -1;
-	if (x->longest_us != y->longest_us)
-		return x->longest_us < y->longest_us ? 1 : -1;
+	if (x_age != y_age)
+		return x_age < y_age ? 1 : -1;
 	return (x->tid > y->tid) - (x->tid < y->tid);
 }
 

@@ -18,6 +18,7 @@ struct top_group {
 	const struct state_lock *lock; /* that the first sleeps on; NULL */
 	const char *reason;        /* why there is no stack; NULL */
 	int32_t tid;               /* of the first */
+	bool differ;               /* they sleep on locks of one kind, but not on the same */
 	bool disturbed, own;
 };
 

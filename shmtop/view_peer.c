@@ -215,6 +215,8 @@ static void draw(const struct view *v, struct canvas *c, int rows)
 	draw_wait(c, row++, r);
 	draw_threads(v, c, row, rows - row - (has_next ? NEXT_ROWS : 0), r);
 	if (has_next) {
+		for (int i = 0; i < NEXT_ROWS; i++)
+			canvas_printf(c, rows - NEXT_ROWS + i, 0, STYLE_PLAIN, "%*s", c->cols, "");
 		canvas_text(c, rows - NEXT_ROWS, 1, STYLE_HEAD, "NEXT");
 		draw_wrapped(c, rows - NEXT_ROWS, 7, c->cols - 8, NEXT_ROWS, STYLE_PLAIN,
 			     v->chosen_finding->next[0]);

@@ -60,7 +60,9 @@ static void waits_for(char *buf, size_t room, const struct top_group *g)
 {
 	const struct state_lock *lock = g->lock;
 
-	if (lock && lock->name)
+	if (lock && g->differ)
+		snprintf(buf, room, "%s, each its own", lock_kind_name(lock->kind));
+	else if (lock && lock->name)
 		snprintf(buf, room, "%s %s", lock_kind_name(lock->kind), lock->name);
 	else if (lock)
 		snprintf(buf, room, "%s 0x%" PRIx64, lock_kind_name(lock->kind), lock->addr);
