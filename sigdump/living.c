@@ -114,6 +114,7 @@ static int look_at_process(struct living *l, struct state *st, struct state_proc
 	int code = 0;
 
 	look_at_gauges(p);
+	process_look_signals(p);
 	for (size_t k = 0; !code && k < p->threads; k++)
 		code = look_at_thread(st, p, &p->thread[k]);
 	return code ? code : ends_look_fill(l->ends, st, p);

@@ -12,6 +12,8 @@
  * processes that have nothing to do may stand so, too: event loops that wait for each other to
  * speak. So it takes one who is blocked in the middle of its work: in a write, for a lock; or all
  * of them in reads and waits of which each has only this one reason to end.
+ *
+ * A process of which all threads wait for wake-ups by each other is deadlock_within.c's.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -362,6 +364,7 @@ static void look(const struct scene *scene, struct candidates *out)
 	for (size_t i = 0; i < scene->waits.circles; i++)
 		if (!is_through_hub(&scene->waits, (int)i))
 			report(out, scene, (int)i);
+	deadlock_within(scene, out);
 }
 
 const struct rule rule_deadlock = {
@@ -385,13 +388,18 @@ const struct rule rule_deadlock = {
 		"threads can go on or has run for 2 s; where some process may not be asked it stays a "
 		"suspicion. From feeds it takes one of each process, and two dumps of all that are 2 s "
 		"apart. Event loops that just wait for each other to "
-		"speak are no deadlock.",
+		"speak are no deadlock. And where all threads of a process have slept for 2 s without "
+		"a time limit on semaphores, condition variables and words of their own memory (locks "
+		"of Python are such), none is left to wake another: that is confirmed of a process "
+		"without signal handlers of its own but for SIGINT, and suspected of others.",
 	.causes =
 		"Two places that take the same locks in different order; a callback that is called "
 		"with a lock held and asks for it again; a join while holding a lock that the "
 		"joined thread needs before it ends. A program that waits for its child and does not "
 		"read what the child writes; two that write to each other more than a pipe has room "
-		"for, or of which each waits for the other to speak first.",
+		"for, or of which each waits for the other to speak first. A wake-up that was sent "
+		"before anybody slept; a queue whose last writer has gone; a fork while another thread "
+		"held a lock.",
 	.fix =
 		"Take locks in one order everywhere; do not call out, join or wait while holding "
 		"one. pthread_mutexattr_settype(PTHREAD_MUTEX_ERRORCHECK) makes the second "

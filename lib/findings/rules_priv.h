@@ -10,4 +10,10 @@ extern const struct rule rule_deadlock, rule_owner_dead, rule_stale_wait, rule_c
 	rule_calls_exhausted, rule_beat_late, rule_peer_dead, rule_feed_gap, rule_input_partial,
 	rule_symbols_missing;
 
+struct candidates;
+struct scene;
+
+/* deadlock_within - of rule_deadlock: processes whose threads all wait for each other's wake-ups. */
+void deadlock_within(const struct scene *scene, struct candidates *out);
+
 #endif

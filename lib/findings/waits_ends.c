@@ -63,14 +63,20 @@ static void add_process(const struct waits *w, const struct waits_node *node, in
 		add(l, first);
 }
 
-/* One that only the process itself may write to is a way for its signal handlers to wake it. */
+/* One that the process itself may write to is a way for its signal handlers to wake it. */
+static bool may_wake_itself(const struct waits_node *node, const struct state_end *e, int32_t pid)
+{
+	return e->reads && pid == node->process->pid &&
+	       (node->process->handles != STATE_NO || node->thread->wait != STATE_WAIT_READ);
+}
+
 static void add_parties(const struct waits *w, const struct waits_node *node,
 			const struct state_end *e, struct list *l)
 {
 	if (!e->other || !e->parties || e->parties_more)
 		l->is_known = false;
 	for (size_t i = 0; i < e->parties && l->is_known; i++) {
-		if (e->reads && e->party[i].pid == node->process->pid)
+		if (may_wake_itself(node, e, e->party[i].pid))
 			l->is_known = false;
 		add_process(w, node, e->party[i].pid, l);
 	}
@@ -116,7 +122,7 @@ static int set_any(struct ends *e, struct scene *scene, struct waits_node *node)
 
 /* Another thread of its process has to wake it: it is told as waiting for nobody in particular,
  * but where all of them are stuck it does not help either. */
-static bool waits_for_its_own(const struct state_thread *t)
+bool waits_is_own(const struct state_thread *t)
 {
 	const struct state_lock *lock = t->lock;
 
@@ -135,7 +141,7 @@ static bool may_be_stuck(const struct waits_node *node)
 {
 	if (node->kind == WAITS_CALL || node->kind == WAITS_HANDLER)
 		return false;
-	return node->any.n || waits_for_one(node) || waits_for_its_own(node->thread);
+	return node->any.n || waits_for_one(node) || waits_is_own(node->thread);
 }
 
 static bool is_helped(const struct ends *e, int i)

@@ -25,6 +25,10 @@ int waits_of_ends(struct waits *w, struct scene *scene);
  * a process stand together. Safety: one-owner. */
 int waits_first_of(const struct waits *w, const struct waits_node *from, int32_t pid);
 
+/* waits_is_own - it sleeps, without a time limit, on a word that only threads of its own process can
+ * reach: one of these has to wake it. Safety: one-owner. */
+bool waits_is_own(const struct state_thread *t);
+
 /* waits_node_of - the node of a thread by number; NULL. Safety: one-owner. */
 struct waits_node *waits_node_of(struct waits *w, const struct state_process *p, int32_t tid);
 

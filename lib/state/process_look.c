@@ -1,6 +1,7 @@
 #include "lib/state/process_look.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,6 +16,7 @@
 #include "lib/proc/proc_fd.h"
 #include "lib/proc/proc_ident.h"
 #include "lib/proc/proc_stat.h"
+#include "lib/proc/proc_status.h"
 #include "lib/state/ends.h"
 #include "lib/state/lock.h"
 #include "lib/state/wait.h"
@@ -580,6 +582,23 @@ static void note_refused(struct filling *f)
 				  f->p->name, f->p->pid, strerror(-f->refused));
 }
 
+/* Of signals that its own faults raise, and of those that the C library has for itself, nobody's
+ * waits depend. The library's own handlers look like the program's. */
+void process_look_signals(struct state_process *p)
+{
+	static const int internal[] = { SIGINT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT,
+					SIGSYS, 32, 33 };
+	struct proc_status status;
+
+	if (proc_status(p->pid, p->pid, &status, NULL))
+		return;
+	uint64_t mask = status.signals.caught;
+
+	for (size_t i = 0; i < sizeof(internal) / sizeof(internal[0]); i++)
+		mask &= ~(UINT64_C(1) << (internal[i] - 1));
+	p->handles = !mask ? STATE_NO : p->library ? STATE_UNKNOWN : STATE_YES;
+}
+
 int process_look_fill(struct process_look *look, struct state *st, int32_t pid, uint64_t start,
 		      const int32_t *tids, size_t n, bool stacks)
 {
@@ -602,6 +621,7 @@ int process_look_fill(struct process_look *look, struct state *st, int32_t pid, 
 	fill_process(&f, &stat);
 	if (f.p->alive == STATE_YES) {
 		fill_library(&f, stat.start_ticks);
+		process_look_signals(f.p);
 		if (stacks) {
 			f.p->dump_us = mono_us();
 			fill_stacks(&f);

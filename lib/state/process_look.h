@@ -42,6 +42,9 @@ void process_look_begin(struct process_look *look);
 int process_look_fill(struct process_look *look, struct state *st, int32_t pid, uint64_t start,
 		      const int32_t *tids, size_t n, bool stacks);
 
+/* process_look_signals - whether handlers of the process may wake its threads (p->handles). */
+void process_look_signals(struct state_process *p);
+
 /* process_look_is_alive - is there a process with this pid and start time that has not ended? */
 bool process_look_is_alive(int32_t pid, uint64_t start);
 

@@ -80,6 +80,7 @@ struct state_process *state_add_process(struct state *st)
 	struct state_process *p = &st->process[st->processes++];
 
 	p->alive = STATE_UNKNOWN;
+	p->handles = STATE_UNKNOWN;
 	p->state = '?';
 	p->rss_bytes = p->fds = -1;
 	return p;

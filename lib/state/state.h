@@ -360,6 +360,8 @@ struct state_process {
 	size_t threads, threads_room;
 	uint32_t left_out;       /* threads beside those that are there, not looked at: too many */
 	bool all_threads;        /* every thread it had is there, as far as one reading can tell */
+	enum state_answer handles; /* it has handlers for signals that others send, but for SIGINT,
+				    with which it is ended: they may wake its threads */
 	struct state_open *open; /* its pipes and sockets; live sources look when they are asked for */
 	size_t opens, opens_room;
 	int64_t rss_bytes, fds;  /* -1 not known */

@@ -27,7 +27,7 @@ _Static_assert(sizeof(struct state_party) == 16, "new field: does it point?");
 _Static_assert(sizeof(struct state_end) == 72, "new field: does it point?");
 _Static_assert(sizeof(struct state_open) == 24, "new field: does it point?");
 _Static_assert(sizeof(struct state_thread) == 240, "new field: does it point?");
-_Static_assert(sizeof(struct state_process) == 192, "new field: does it point?");
+_Static_assert(sizeof(struct state_process) == 200, "new field: does it point?");
 _Static_assert(sizeof(struct state) == 192, "new field: does it point?");
 #endif
 

@@ -76,6 +76,21 @@ subprocess.Popen(["head", "-c", "200000", "/dev/zero"], stdout=subprocess.PIPE).
 		fail "a child: $(cat "$TMPDIR/text")"
 	end
 
+	# locks without an owner: nobody is left to wake anybody
+	python3 -c '
+import threading
+a, b, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
+def take(x, y):
+    with x:
+        both.wait()
+        with y: pass
+for x, y in (a, b), (b, a): threading.Thread(target=take, args=(x, y)).start()' & children=$!
+	until [ "$(cat /proc/"$children"/task/*/stat | grep -c ') S ')" = 3 ]; do sleep 0.02; done
+	"$SIGDUMP" dump -q -A -p "$children" | tr -s ' \n' ' ' >"$TMPDIR/text"
+	grep -q "DEADLOCK all 3 threads wait for wake-ups that only they could give since .* waits for semaphore .* py-spy dump -p $children" "$TMPDIR/text" ||
+		fail "locks of Python: $(cat "$TMPDIR/text")"
+	end
+
 	# a database that somebody else has locked: nobody waits for a lock, each naps and tries again
 	python3 -c '
 import sqlite3, sys, time

@@ -294,6 +294,20 @@ TEST(its_own_signal_handler_may_write_to_a_pipe_that_it_reads_from)
 	none(st);
 }
 
+TEST(without_a_handler_nobody_writes_to_a_pipe_that_its_reader_has_open_itself)
+{
+	static const int32_t itself_too[] = { MAKE, SORT, 0 };
+	struct state *st = build_state(0);
+
+	waits(st, MAKE, STATE_WAIT_READ, 100, itself_too);
+	waits(st, SORT, STATE_WAIT_WRITE, 100, make);
+	process(st, MAKE)->handles = STATE_NO;
+	struct judge *judge = judge_of(st);
+
+	T_EQ(rule_only(judge, "deadlock")->edges, 2);
+	judge_destroy(judge);
+}
+
 TEST(one_file_of_many_that_nobody_is_known_for_is_enough)
 {
 	struct state *st = build_state(0);
