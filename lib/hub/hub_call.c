@@ -153,7 +153,8 @@ static int start(struct start *s)
 		s->deadline_ns = hub_now_ns();
 	}
 	hub_ring_ask(hub_map_ring(&s->hub->map, s->link->id, HUB_RECV),
-		     s->hub->map.header.ring_cells - 1);
+		     s->hub->map.header.ring_cells - 1,
+		     hub_ring_cells(s->len <= HUB_INLINE_MAX ? (uint32_t)s->len : 0));
 	int r = hub_pend_claim(s->hub, s->link, s->incarnation, s->method, s->deadline_ns,
 			       s->flags & SHMHUB_NOWAIT, &s->pend, &s->gen);
 

@@ -91,8 +91,8 @@ void hub_peer_serve(struct shmhub_peer *peer, const struct hub_message *m, struc
 
 	if (is_call && HUB_FAULT(0, HUB_FAULT_SWALLOW))
 		return;
-	if (is_call)
-		hub_ring_ask(peer->end.tx.ring, peer->end.tx.mask);
+	if (is_call) /* the answer is probably as long as the last one */
+		hub_ring_ask(peer->end.tx.ring, peer->end.tx.mask, peer->end.tx.last_cells);
 	r = hub_request_new(&peer_ops, m, slot, peer->spare);
 	if (!r)
 		return; /* no memory: its caller waits until its deadline, as for a slow one */

@@ -196,12 +196,12 @@ static void ask_for_lines(const struct hub_tx *tx)
 		ask_for(cell_at(tx->ring, tx->mask, tx->position + i));
 }
 
-void hub_ring_ask(struct hub_ring *ring, uint64_t mask)
+void hub_ring_ask(struct hub_ring *ring, uint64_t mask, unsigned n)
 {
 	const uint64_t head = hub_get64(&ring->head);
 
-	ask_for(cell_at(ring, mask, head));
-	ask_for(cell_at(ring, mask, head + 1));
+	for (unsigned i = 0; i < n; i++)
+		ask_for(cell_at(ring, mask, head + i));
 }
 
 unsigned hub_ring_write(struct hub_tx *tx, const struct hub_message *m, const void *payload)
@@ -237,6 +237,7 @@ void hub_ring_publish(struct hub_tx *tx, unsigned n, uint32_t bytes)
 	atomic_store_explicit(&cell->word, HUB_WORD(tx->position, 1, n), memory_order_seq_cst);
 	HUB_STEP("ring.publish.after");
 	tx->position += n;
+	tx->last_cells = n;
 	hub_put64(&ring->head, tx->position);
 	hub_put64(&ring->messages, ++tx->messages);
 	hub_put64(&ring->bytes, tx->bytes += bytes);

@@ -53,6 +53,7 @@ struct hub_tx { /* the producer's end */
 	uint64_t mask;
 	uint64_t position; /* of the next message's first cell */
 	uint64_t tail;     /* the consumer's, as last seen and checked */
+	unsigned last_cells; /* of the last message */
 	uint64_t notified; /* notifications sent, in all incarnations */
 	uint64_t handled;  /* of them, as last seen and checked */
 	uint64_t messages, bytes, bells, full, full_waits;
@@ -128,11 +129,11 @@ int hub_ring_next(struct hub_rx *rx, struct hub_message *m, uint32_t now_ms);
 bool hub_ring_is_empty(const struct hub_rx *rx);
 
 /*
- * hub_ring_ask - producer that will send soon: asks for the lines of the next two cells. (Those
+ * hub_ring_ask - producer that will send soon: asks for the lines of the next `n` cells. (Those
  * asked for far ahead are taken back where producer and consumer move side by side, one message
  * at a time.) Safety: MT-safe, wait-free.
  */
-void hub_ring_ask(struct hub_ring *ring, uint64_t mask);
+void hub_ring_ask(struct hub_ring *ring, uint64_t mask, unsigned n);
 
 /*
  * hub_ring_is_quiet - is the next message there, and a quiet answer? One that only looks: what
