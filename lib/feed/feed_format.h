@@ -97,6 +97,11 @@
  *   (null: none is noted), state ("X": no such process), name}), mono_us
  * open    pipes, fifos and sockets of the process: d, fds (array of [fd, link text, "r" | "w" | "rw"]),
  *   more (in the last one of a dump: not all were looked at)
+ * children  behind its thread, which waits for one of them: d, of (tid), pids, more (true: and further
+ *   ones)
+ * other   who has the other end of what threads wait on: d, file (link text), n (processes), who
+ *   (the first: array of {pid, fd, mode ("r", "w", "rw"), name}), all (nobody was left out who may have
+ *   it), still (no thread of this process has run since it was looked at), mono_us
  * child   d, pid, start, name, state (letter of /proc when it was asked; "T" is stopped), told
  *   (true: the request was passed on), reason (null, or why not)
  * done    d, mono_us, threads (seen), captured (with a stack), disturbed, us (duration), timeout

@@ -25,6 +25,8 @@ cat >"$feed" <<'END'
 {"v":1,"t":"ends","d":1,"of":4114,"n":20000,"more":true,"ends":[]}
 {"v":1,"t":"lock","d":1,"of":4115,"file":"/var/lib/x","ino":393,"kind":"OFDLCK","exact":true,"n":1,"holders":[{"pid":null,"state":"?","name":""}],"mono_us":2004}
 {"v":1,"t":"open","d":1,"fds":[[0,"pipe:[11]","r"],[5,"socket:[701089]","rw"]],"more":false}
+{"v":1,"t":"children","d":1,"of":4112,"pids":[4200,4201],"more":true}
+{"v":1,"t":"other","d":1,"file":"pipe:[11]","n":1,"who":[{"pid":4200,"fd":1,"mode":"w","name":"sh"}],"all":true,"still":true,"mono_us":2005}
 {"v":1,"t":"look","d":1,"look":2,"mono_us":2005}
 {"v":1,"t":"child","d":1,"pid":4200,"start":99,"name":"sh","state":"T","told":false,"reason":"stopped"}
 {"v":1,"t":"gauge","d":1,"name":"cache bytes","value":1000,"limit":null}
