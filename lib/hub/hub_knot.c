@@ -23,9 +23,9 @@
  * it serves, which it notices where it waits (hub_peer_take.c). What a peer writes over may end
  * calls in this way, no more.
  *
- * Not found: who waits outside of a handler for what a deferred request holds up, a buffer that
- * was reserved and not sent, and threads of the host that are too few for handlers that wait for
- * each other.
+ * Not found: who waits outside of a handler for what a deferred request holds up, notifications
+ * and buffers of a peer (the file does not say for which call they are), and threads of the host
+ * that are too few for handlers that wait for each other.
  */
 #include "lib/hub/hub_priv.h"
 #include "lib/hub/hub_request.h"
