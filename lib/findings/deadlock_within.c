@@ -4,10 +4,10 @@
  * these, so no path leads from one to the next; but when none of them is left, who should do it? Locks
  * of Python, Java and Go are of this kind, and so is every queue.
  *
- * What might end it from outside: a signal handler that wakes one, so it is only suspected of a
- * process that has some; and a source that cannot tell. A thread that is alone and sleeps so may just
- * mean to sleep for ever, and is left out, but for locks of the C library, which nobody sleeps on for
- * that: a fork has copied one that another thread held.
+ * It is suspected, not confirmed: a program may mean to stand so, until somebody ends it, with a
+ * pool of threads that never got work; and a handler of a signal may wake one. A thread that is
+ * alone is left out for that reason. But nobody sleeps for ever on a lock of the C library on
+ * purpose: a fork has copied one that another thread held, and that is certain.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -50,6 +50,13 @@ static bool needs_another(const struct group *g, int i)
 	return node->to < 0 && waits_is_own(node->thread) && is_unchanged(lock);
 }
 
+/* Of the C library, in a process that has no other thread. */
+static bool is_copied_lock(const struct group *g)
+{
+	return g->end - g->first == 1 &&
+	       g->w->node[g->first].thread->lock->kind == STATE_LOCK_LOW;
+}
+
 static bool is_stuck(struct group *g)
 {
 	const struct state_process *p = g->w->node[g->first].process;
@@ -66,7 +73,7 @@ static bool is_stuck(struct group *g)
 		g->still_us = scene_later(g->still_us, still);
 	}
 	g->still_us = is_known ? g->still_us : 0;
-	return g->end - g->first > 1 || g->w->node[g->first].thread->lock->kind == STATE_LOCK_LOW;
+	return g->end - g->first > 1 || is_copied_lock(g);
 }
 
 /* ---- words ---------------------------------------------------------------------------------- */
@@ -114,7 +121,8 @@ static const char *proof_text(const struct candidate *c, const struct state_proc
 	if (c->proof == PROOF_AT_ONCE)
 		return "none of them has run since, and none has a time limit";
 	if (p->handles == STATE_NO)
-		return "not seen for long enough: look again";
+		return c->asks_again ? "not seen for long enough: look again"
+				     : "they may be meant to stand so until the process is ended";
 	return p->handles == STATE_YES ? "a handler of a signal may wake one of them"
 				       : "whether a handler of a signal may wake one of them is not known";
 }
@@ -164,7 +172,7 @@ static void report(const struct scene *scene, struct candidates *out, const stru
 	const struct state_process *p = face->process;
 	struct candidate *c = candidate_of_thread(out, scene, p, face->thread, (uint64_t)p->pid << 32);
 	const bool is_settled = g->still_us && scene_age(c->now_us, g->still_us) >= STILL_US;
-	const bool is_sure = p->handles == STATE_NO && p->alive == STATE_YES;
+	const bool is_sure = is_copied_lock(g) && p->handles == STATE_NO && p->alive == STATE_YES;
 
 	for (int i = g->first; i < g->end; i++) {
 		c->fingerprint = mix(c->fingerprint, (uint32_t)g->w->node[i].thread->tid);

@@ -390,8 +390,8 @@ const struct rule rule_deadlock = {
 		"apart. Event loops that just wait for each other to "
 		"speak are no deadlock. And where all threads of a process have slept for 2 s without "
 		"a time limit on semaphores, condition variables and words of their own memory (locks "
-		"of Python are such), none is left to wake another: that is confirmed of a process "
-		"without signal handlers of its own but for SIGINT, and suspected of others.",
+		"of Python are such), none is left to wake another: that is suspected, for they may "
+		"be meant to stand so, or a handler of a signal may wake one.",
 	.causes =
 		"Two places that take the same locks in different order; a callback that is called "
 		"with a lock held and asks for it again; a join while holding a lock that the "
