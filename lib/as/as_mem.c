@@ -30,11 +30,21 @@ static ssize_t copy_from(struct as_mem *m, uint64_t addr, void *to, size_t n)
 	return m->is_refused ? copy_by_file(m, addr, to, n) : copy_by_call(m, addr, to, n);
 }
 
+static bool is_avoided(const struct as_mem *m, uint64_t addr)
+{
+	for (unsigned i = 0; i < m->avoids; i++)
+		if (addr >= m->avoid[i].start && addr < m->avoid[i].end)
+			return true;
+	return false;
+}
+
 /* A page that is not there, will it be when it is asked for? The file fails where the call waits. */
 static bool would_come(struct as_mem *m, uint64_t page)
 {
 	char byte;
 
+	if (m->only_present || is_avoided(m, page))
+		return false;
 	return m->mem_fd < 0 || copy_by_file(m, page, &byte, 1) != -EFAULT;
 }
 
@@ -113,8 +123,20 @@ void as_mem_fini(struct as_mem *m)
 
 void as_mem_forget(struct as_mem *m)
 {
-	memset(m->page_addr, 0, m->page_count * sizeof(m->page_addr[0]));
+	if (m->page_count)
+		memset(m->page_addr, 0, m->page_count * sizeof(m->page_addr[0]));
+	m->avoids = 0;
 	as_mem_new_stack(m);
+}
+
+void as_mem_avoid(struct as_mem *m, uint64_t start, uint64_t end)
+{
+	if (m->avoids == AS_MEM_AVOIDED) {
+		m->avoid[AS_MEM_AVOIDED - 1].end = end;
+		return;
+	}
+	m->avoid[m->avoids].start = start;
+	m->avoid[m->avoids++].end = end;
 }
 
 void as_mem_new_stack(struct as_mem *m)
@@ -232,7 +254,8 @@ static const uint8_t *page_at(struct as_mem *m, uint64_t page, int *err)
 	if (m->page_addr[i] == page && page)
 		return copy;
 	m->page_addr[i] = 0;
-	const ssize_t r = copy_from(m, page, copy, AS_MEM_PAGE);
+	const bool is_there = !is_avoided(m, page) || at_once(m, page, AS_MEM_PAGE);
+	const ssize_t r = is_there ? copy_from(m, page, copy, AS_MEM_PAGE) : -EFAULT;
 
 	if (r != AS_MEM_PAGE) {
 		*err = r < 0 ? (int)r : -EFAULT;

@@ -11,7 +11,8 @@
  * as_mem_forget() before each dump.
  *
  * Nothing waits for a page that somebody else has to fill in (userfaultfd): before a stack or a
- * word is copied, /proc/PID/pagemap says whether it is there. Pages of files are waited for.
+ * word is copied, /proc/PID/pagemap says whether it is there. Pages of files are waited for, but for
+ * those that as_mem_avoid() names: their filesystem may be what hangs.
  *
  * Errors of the reading functions: -EFAULT (nothing is mapped there), -ESRCH (the process is
  * gone), -EPERM or -EACCES (not allowed), -E2BIG (stack budget used up).
@@ -34,6 +35,8 @@ enum {
 	AS_MEM_STACK_MAX = 1 << 20, /* bytes copied for one stack before it counts as truncated */
 };
 
+enum { AS_MEM_AVOIDED = 16 };
+
 struct as_mem {
 	pid_t pid; /* the process, or any living thread of it */
 	int mem_fd; /* /proc/PID/mem; -1 where it cannot be opened */
@@ -49,6 +52,9 @@ struct as_mem {
 	uint64_t *page_addr; /* 0: empty */
 	size_t page_count;   /* a power of two */
 	uint64_t reads;      /* system calls made, for display */
+	bool only_present;   /* what as_mem_read() and the stack window want has to be there */
+	struct { uint64_t start, end; } avoid[AS_MEM_AVOIDED]; /* its pages are not waited for */
+	unsigned avoids;
 };
 
 /*
@@ -64,8 +70,12 @@ int as_mem_init(struct as_mem *m, pid_t pid, int proc_fd, void *window, size_t w
 		void *pages, uint64_t *page_addr, size_t page_count);
 void as_mem_fini(struct as_mem *m);
 
-/* as_mem_forget - empty the image pages. */
+/* as_mem_forget - empty the image pages, and avoid nothing. */
 void as_mem_forget(struct as_mem *m);
+
+/* as_mem_avoid - pages of [start, end) are read if they are there, and not waited for. In ascending
+ * order; what there is no room for is avoided with all that lies before it. */
+void as_mem_avoid(struct as_mem *m, uint64_t start, uint64_t end);
 
 /* as_mem_new_stack - empty the stack window and its budget. */
 void as_mem_new_stack(struct as_mem *m);

@@ -128,8 +128,20 @@ static void extend(struct as_modules *t, struct building *b, const struct as_map
 	b->now.exec_end = m->end;
 }
 
+static void keep_device(struct as_modules *t, const struct as_map *m)
+{
+	for (unsigned i = 0; i < t->devices; i++)
+		if (t->device[i].dev_major == m->dev_major && t->device[i].dev_minor == m->dev_minor)
+			return;
+	if (t->devices < AS_MODULES_DEVICES)
+		t->device[t->devices++] = (struct as_device){ .dev_major = m->dev_major,
+							      .dev_minor = m->dev_minor };
+}
+
 static void add(struct as_modules *t, struct building *b, const struct as_map *m)
 {
+	if (m->kind == AS_MAP_FILE)
+		keep_device(t, m);
 	if (!belongs(b, m)) {
 		/* [vsyscall] is the kernel's page, above every user address */
 		const bool is_code = m->perms & AS_MAP_EXEC && !(m->start >> 63);

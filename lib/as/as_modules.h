@@ -33,7 +33,17 @@ struct as_module {
 	struct as_elf elf;
 };
 
+enum { AS_MODULES_DEVICES = 8 };
+
+struct as_device { /* a filesystem that something of the process is mapped from, code or data */
+	uint32_t dev_major, dev_minor;
+	bool is_known;  /* what the next one is; the caller's, both */
+	bool is_served;
+};
+
 struct as_modules {
+	struct as_device device[AS_MODULES_DEVICES]; /* kept from one reading to the next */
+	unsigned devices;
 	struct as_module *module;
 	size_t room, count;
 	char *names;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "lib/as/as_avoid.h"
 #include "lib/as/as_fmt.h"
 #include "lib/as/as_sys.h"
 
@@ -84,6 +85,7 @@ int as_peek_refresh(struct as_peek *p)
 	if (!err && !p->unwinder.modules.count)
 		err = read_modules_of_others(p);
 	as_unwind_refresh(&p->unwinder);
+	as_avoid(&p->unwinder.modules, &p->unwinder.mem, p->proc_fd);
 	return err;
 }
 

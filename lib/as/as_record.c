@@ -67,7 +67,8 @@ static void file_text(struct as_json *j, const char *key, int dirfd, const char 
 		as_json_null(j, key);
 }
 
-static void link_text(struct as_json *j, const char *key, int dirfd, const char *path)
+/* Returns its first character; 0 when there is none. */
+static char link_text(struct as_json *j, const char *key, int dirfd, const char *path)
 {
 	char text[1024];
 	const ssize_t n = as_sys_readlinkat(dirfd, path, text, sizeof(text));
@@ -76,6 +77,7 @@ static void link_text(struct as_json *j, const char *key, int dirfd, const char 
 		as_json_mem(j, key, text, (size_t)n);
 	else
 		as_json_null(j, key);
+	return n > 0 ? text[0] : '\0';
 }
 
 void as_record_feed(struct as_record *r, const struct as_record_about *about)
@@ -400,12 +402,47 @@ static void write_call(struct as_json *j, const struct as_thread *t)
 	as_json_end(j);
 }
 
-static void write_wchan(struct as_json *j, struct as_peek *p, const struct as_thread *t)
+/* Calls of which it is known what they wait for; all others may have to do with a filesystem. */
+static bool tells_enough(int nr)
 {
+	switch (nr) {
+	case SYS_futex:
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+	case SYS_poll:
+	case SYS_ppoll:
+	case SYS_select:
+	case SYS_pselect6:
+	case SYS_nanosleep:
+	case SYS_clock_nanosleep:
+	case SYS_restart_syscall:
+	case SYS_recvfrom:
+	case SYS_recvmsg:
+	case SYS_sendto:
+	case SYS_sendmsg:
+	case SYS_accept:
+	case SYS_accept4:
+	case SYS_connect:
+	case SYS_wait4:
+	case SYS_waitid:
+	case SYS_pause:
+	case SYS_rt_sigtimedwait:
+	case SYS_rt_sigsuspend:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Only where nothing better is known: it is one more file per thread. */
+static void write_wchan(struct as_json *j, struct as_peek *p, const struct as_thread *t, bool on_file)
+{
+	const bool is_read = t->nr == SYS_read || t->nr == SYS_write;
 	char name[64];
 
-	/* only where nothing better is known: it is one more file per thread */
-	if (t->frames || as_proc_wchan(p->proc_fd, t->tid, name, sizeof(name)) < 0 || !*name)
+	if ((t->frames && (tells_enough(t->nr) || (is_read && !on_file))) ||
+	    as_proc_wchan(p->proc_fd, t->tid, name, sizeof(name)) < 0 || !*name)
 		as_json_null(j, "wchan");
 	else
 		as_json_str(j, "wchan", name);
@@ -443,22 +480,22 @@ static bool waits_on_descriptor(int nr)
 	}
 }
 
-/* What that descriptor is, in the table of the thread itself. */
-static void write_on(struct as_json *j, struct as_peek *p, const struct as_thread *t)
+/* What that descriptor is, in the table of the thread itself. Returns true for a file. */
+static bool write_on(struct as_json *j, struct as_peek *p, const struct as_thread *t)
 {
 	char path[64];
 	struct as_fmt f;
 
 	if (!waits_on_descriptor(t->nr) || (int64_t)t->args[0] < 0) {
 		as_json_null(j, "on");
-		return;
+		return false;
 	}
 	as_fmt_init(&f, path, sizeof(path));
 	as_fmt_str(&f, "task/");
 	as_fmt_u64(&f, (uint64_t)t->tid);
 	as_fmt_str(&f, "/fd/");
 	as_fmt_u64(&f, (uint32_t)t->args[0]);
-	link_text(j, "on", p->proc_fd, path);
+	return link_text(j, "on", p->proc_fd, path) == '/';
 }
 
 static size_t length_of(const unsigned char *text, size_t room)
@@ -525,8 +562,7 @@ void as_record_thread(struct as_record *r, struct as_peek *p, const struct as_th
 		as_json_null(j, "stack");
 	as_json_str(j, "reason", how->reason);
 	as_json_null(j, "blocked_ms");
-	write_wchan(j, p, t);
-	write_on(j, p, t);
+	write_wchan(j, p, t, write_on(j, p, t));
 	write_to(j, p, t);
 	as_json_u64(j, "mono_us", as_record_now_us());
 	if (t->mark.ran || t->mark.times)

@@ -36,7 +36,7 @@ enum thread_doing thread_doing(const struct state *st, const struct state_thread
 {
 	if (t->state == 'R')
 		return THREAD_RUNNING;
-	if (t->state == 'D' || t->state == 'T' || t->state == 't')
+	if (t->state == 'D' || t->state == 'T' || t->state == 't' || t->server)
 		return THREAD_BLOCKED;
 	switch (t->wait) {
 	case STATE_WAIT_READ:

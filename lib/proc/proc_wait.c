@@ -18,12 +18,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/as/as_mem.h"
 #include "lib/as/as_proc.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/units.h"
@@ -224,15 +224,21 @@ void proc_wait_decode(long nr, const uint64_t args[6], struct proc_wait *wait)
 		set_clock(wait, form, args[row->timeout]);
 }
 
+/* What the call was given, and the kernel has read: if it is not there any more it is not waited for,
+ * for that may be what hangs. */
 static int peek(pid_t pid, uint64_t addr, void *buf, size_t n)
 {
-	const struct iovec ours = { .iov_base = buf, .iov_len = n };
-	const struct iovec theirs = { .iov_base = (void *)(uintptr_t)addr, .iov_len = n };
-	const ssize_t got = process_vm_readv(pid, &ours, 1, &theirs, 1, 0);
+	struct as_mem mem;
+	CLOSES int dir = as_proc_open(pid);
+	const int code = dir < 0 ? dir : as_mem_init(&mem, pid, dir, NULL, 0, NULL, NULL, 0);
 
-	if (got < 0)
-		return errno == EPERM ? -EACCES : -errno;
-	return got == (ssize_t)n ? 0 : -EFAULT;
+	if (code)
+		return code == -EPERM ? -EACCES : code;
+	mem.only_present = true;
+	const ssize_t got = as_mem_read(&mem, addr, buf, n);
+
+	as_mem_fini(&mem);
+	return got < 0 ? (int)got : got == (ssize_t)n ? 0 : -EFAULT;
 }
 
 static int look_at_clock(pid_t pid, struct proc_wait *wait)
@@ -306,14 +312,46 @@ void proc_wait_set_path(struct proc_wait *wait, const void *from, size_t n)
 	snprintf(wait->object, sizeof(wait->object), "%.*s", (int)strnlen(path, n), path);
 }
 
-/* As the process sees it; without asking a network filesystem's server, which may be what hangs. */
-static bool is_fifo(pid_t pid, const char *path)
+void proc_wait_set_place(struct proc_wait *wait, const char *where)
 {
-	char full[64 + PROC_WAIT_OBJECT];
-	struct statx st;
+	static const struct {
+		const char *begins, *server;
+	} place[] = { { "request_wait_answer", "FUSE" }, { "fuse_", "FUSE" }, { "rpc_", "NFS" },
+		      { "nfs", "NFS" }, { "p9_", "9p" }, { "wait_for_response", "SMB" },
+		      { "smb", "SMB" }, { "cifs", "SMB" }, { "ceph", "Ceph" } };
 
-	snprintf(full, sizeof(full), "/proc/%d/%s/%s", (int)pid, path[0] == '/' ? "root" : "cwd", path);
-	return statx(AT_FDCWD, full, AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 && S_ISFIFO(st.stx_mode);
+	wait->is_fifo = wait->kind == PROC_WAIT_OPEN && (strcmp(where, "wait_for_partner") == 0 ||
+							 strcmp(where, "fifo_open") == 0);
+	for (size_t i = 0; i < sizeof(place) / sizeof(place[0]); i++)
+		if (strncmp(where, place[i].begins, strlen(place[i].begins)) == 0)
+			wait->server = place[i].server;
+}
+
+/* Only that tells: to look at the file itself is to wait for its filesystem, which may be what hangs. */
+static void look_at_place(pid_t pid, pid_t tid, struct proc_wait *wait)
+{
+	CLOSES int dir = as_proc_open(pid);
+	char where[64];
+
+	if (dir >= 0 && as_proc_wchan(dir, tid, where, sizeof(where)) == 0)
+		proc_wait_set_place(wait, where);
+}
+
+/* Calls that may have to do with a filesystem, and are not known to wait for something else. */
+static bool may_wait_for_files(const struct proc_wait *wait)
+{
+	switch (wait->kind) {
+	case PROC_WAIT_NONE:
+	case PROC_WAIT_OTHER:
+	case PROC_WAIT_OPEN:
+	case PROC_WAIT_FLOCK:
+		return true;
+	case PROC_WAIT_READ:
+	case PROC_WAIT_WRITE:
+		return wait->object[0] == '/';
+	default:
+		return false;
+	}
 }
 
 /* It may end right before a page that is not there. */
@@ -331,7 +369,6 @@ static int look_at_path(pid_t pid, struct proc_wait *wait)
 	if (code)
 		return code;
 	proc_wait_set_path(wait, bytes, sizeof(bytes));
-	wait->is_fifo = is_fifo(pid, wait->object);
 	return 0;
 }
 
@@ -469,13 +506,15 @@ static int look_at_kind(pid_t pid, struct proc_wait *wait)
 	}
 }
 
-int proc_wait_look(pid_t pid, struct proc_wait *wait)
+int proc_wait_look(pid_t pid, pid_t tid, struct proc_wait *wait)
 {
 	int first = wait->fd >= 0 ? look_at_fd(pid, wait->fd, wait) : 0;
 	int code = look_at_kind(pid, wait);
 
 	if (!first)
 		first = code;
+	if (may_wait_for_files(wait))
+		look_at_place(pid, tid, wait);
 	if (wait->n_fds == 1)
 		look_at_fd(pid, wait->fds[0], wait);
 	if (wait->clock == PROC_CLOCK_UNKNOWN) {
@@ -501,7 +540,7 @@ int proc_wait_read(pid_t pid, pid_t tid, struct proc_wait *wait, struct err *err
 	if (call.form == AS_PROC_RUNNING)
 		return err_set(err, -EAGAIN, "pid %d: thread %d is running", (int)pid, (int)tid);
 	proc_wait_decode(call.nr, call.args, wait);
-	proc_wait_look(pid, wait);
+	proc_wait_look(pid, tid, wait);
 	return 0;
 }
 
@@ -637,5 +676,7 @@ char *proc_wait_text(const struct proc_wait *wait, char *buf, size_t room)
 	else
 		put(&out, "%s", row->verb);
 	put_clock(&out, wait);
+	if (wait->server)
+		put(&out, ", for an answer of its filesystem (%s)", wait->server);
 	return buf;
 }

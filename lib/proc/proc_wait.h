@@ -67,6 +67,7 @@ struct proc_wait {
 	/* what proc_wait_look() adds; a reader of feeds may fill these in itself */
 	char object[PROC_WAIT_OBJECT]; /* what fd is, the address, the child; "" unknown */
 	bool is_fifo;                /* open: the path is a named pipe */
+	const char *server;          /* it waits for the answer of a filesystem: "FUSE", "NFS"; NULL */
 	uint64_t inode;              /* of that file, pipe or socket; 0 unknown */
 	pid_t holder;                /* of the file lock; 0 unknown */
 	char holder_name[PROC_WAIT_NAME]; /* "" unknown */
@@ -85,8 +86,8 @@ struct proc_wait {
 void proc_wait_decode(long nr, const uint64_t args[6], struct proc_wait *wait);
 
 /*
- * proc_wait_look - add what the live process tells, from /proc and process_vm_readv(2). It is
- * read, not touched; what cannot be read stays unknown.
+ * proc_wait_look - add what the live process tells, from /proc and its memory. It is
+ * read, not touched; what cannot be read, or only by waiting for somebody, stays unknown.
  *
  * Call it only while the thread is known to be still in that call (look at its context switches
  * before and after), else it describes a wait that is over.
@@ -94,7 +95,11 @@ void proc_wait_decode(long nr, const uint64_t args[6], struct proc_wait *wait);
  * Returns 0, or the first reason why something stayed unknown (-ESRCH, -EACCES, -EBADF).
  * Safety: MT-safe, may block: as proc_maps_each().
  */
-int proc_wait_look(pid_t pid, struct proc_wait *wait);
+int proc_wait_look(pid_t pid, pid_t tid, struct proc_wait *wait);
+
+/* proc_wait_set_place - by the kernel function that it sleeps in: fills wait->server and wait->is_fifo.
+ * Safety: MT-safe. */
+void proc_wait_set_place(struct proc_wait *wait, const char *where);
 
 /* proc_wait_set_path - what is opened, by `n` bytes of memory that begin with its path: fills
  * wait->object. Safety: MT-safe. */

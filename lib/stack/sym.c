@@ -113,6 +113,7 @@ struct sym_cache {
 	size_t n_shown, room_shown;
 	struct err *warnings;
 	size_t n_warnings, room_warnings;
+	struct sym_reached reached;
 };
 
 static int check_dir(const char *option, const char *dir, struct err *err)
@@ -144,6 +145,7 @@ int sym_create(const struct sym_options *options, struct sym_cache **cache, stru
 		.debug_dir = arena_strdup(&c->arena, options->debug_dir),
 		.no_symbols = options->no_symbols,
 		.libc_by_symbols = options->libc_by_symbols,
+		.reached = &c->reached,
 	};
 	if ((options->sysroot && !c->options.sysroot) ||
 	    (options->debug_dir && !c->options.debug_dir)) {

@@ -39,6 +39,7 @@
 
 struct sym_cache;
 struct sym_module;
+struct sym_reached;
 
 struct sym_options {
 	const char *sysroot;   /* --sysroot: take files from below here only; NULL: from / */
@@ -46,6 +47,7 @@ struct sym_options {
 	bool no_symbols;       /* --no-symbols: every frame is module+offset */
 	bool libc_by_symbols;  /* the C library's own functions by its symbol table alone, where its
 				* DWARF would have to be inflated first: some 50 ms with libc6-dbg */
+	struct sym_reached *reached; /* the cache's own */
 };
 
 /* A module as the dump describes it. All borrowed for the call. */

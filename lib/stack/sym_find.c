@@ -83,6 +83,18 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* Its filesystem answers. What lies below /proc/PID is the process's own view, or the file itself. */
+static bool is_in_reach(struct search *s, const char *path)
+{
+	const size_t n = strlen(s->root);
+
+	if (n && strncmp(path, s->root, n) == 0)
+		return sym_reach(s->options->reached, s->pid, path + n, path);
+	if (strncmp(path, "/proc/", 6) == 0)
+		return sym_reach(s->options->reached, s->pid, s->path, path);
+	return sym_reach(s->options->reached, 0, path, path);
+}
+
 /* Opens a path made of pieces; NULL when it is too long or not there. Why is kept once. */
 __attribute__((format(printf, 2, 3))) static struct sym_elf *open_at(struct search *s,
 								      const char *fmt, ...)
@@ -97,7 +109,9 @@ __attribute__((format(printf, 2, 3))) static struct sym_elf *open_at(struct sear
 	va_end(ap);
 	if (n >= (int)sizeof(path))
 		return NULL;
-	const int code = sym_elf_open(path, &elf, &err);
+	const int code = is_in_reach(s, path)
+				 ? sym_elf_open(path, &elf, &err)
+				 : err_set(&err, -ETIMEDOUT, "%s: its filesystem does not answer", path);
 	if (!code)
 		return elf;
 	/* a file that is there but cannot be used explains more than one that is not */

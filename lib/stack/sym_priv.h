@@ -3,6 +3,7 @@
  *
  *	sym.c        modules, answers already given, warnings
  *	sym_find.c   which file belongs to a module, and its debug file
+ *	sym_reach.c  whether a file's filesystem answers
  *	sym_elf.c    one ELF file: build id, debug link, symbol sections
  *	sym_table.c  which symbol covers an address
  *	sym_dwarf.c  functions, inlined calls and lines of one file's DWARF
@@ -46,6 +47,22 @@ struct sym_elf *sym_elf_of_vdso(void);
 
 /* sym_elf_crc - the checksum that a debug link carries, of a whole file. Returns 0 or -errno. */
 int sym_elf_crc(const char *path, uint32_t *crc);
+
+/* ---- what can be reached ------------------------------------------------------------------ */
+
+enum { SYM_REACHED = 16 };
+
+struct sym_reached { /* filesystems that were tried */
+	uint64_t dev[SYM_REACHED];
+	bool answers[SYM_REACHED];
+	unsigned n;
+};
+
+/*
+ * sym_reach - `path`, which the process pid (0: ours) knows as `own`, can be opened without waiting
+ * for long. Waits for a second at most, once for a filesystem; on local ones not at all.
+ */
+bool sym_reach(struct sym_reached *reached, pid_t pid, const char *own, const char *path);
 
 /* ---- where files are --------------------------------------------------------------------- */
 

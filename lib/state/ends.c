@@ -304,6 +304,7 @@ int ends_retell(struct state *st, const struct state_process *p, struct state_th
 		 ends_other_text(p, e, other, sizeof(other)));
 	const char *before = t->wait_text;
 
+	w.server = t->server;
 	wait_set(st, t, &w);
 	return before && !t->wait_text ? -ENOMEM : 0;
 }

@@ -181,6 +181,8 @@ static void take_wait(struct fill *f, const json_t *rec, struct state_thread *t)
 		proc_wait_set_address(&w, address, n);
 	if (n && w.kind == PROC_WAIT_OPEN)
 		proc_wait_set_path(&w, address, n);
+	if (feed_text(rec, "wchan"))
+		proc_wait_set_place(&w, feed_text(rec, "wchan"));
 	wait_set(f->st, t, &w);
 }
 

@@ -278,13 +278,13 @@ static void fill_wait(struct filling *f, struct state_thread *t, const struct as
 	struct as_proc_mark after;
 	struct proc_wait w;
 
-	if (t->sys < 0 || t->moved) {
+	if (t->moved || from->captured != AS_CAPTURED_PEEK) {
 		wait_set(f->st, t, NULL);
 		return;
 	}
 	proc_wait_decode(t->sys, t->arg, &w);
 	const struct proc_wait plain = w;
-	proc_wait_look(f->p->pid, &w);
+	proc_wait_look(f->p->pid, t->tid, &w);
 	const bool is_shared = ends_share(f->p, t, as_ends_set_of(from));
 	const bool has_ends = !is_shared && read_ends(f, from);
 

@@ -331,6 +331,7 @@ struct state_thread {
 	uint64_t still_us;       /* it has not run since then, as far as is known; 0 not known */
 	struct state_cpu cpu;
 	struct state_lock *lock; /* NULL: it sleeps on no lock, or that was not looked at */
+	const char *server;      /* it waits for the answer of a filesystem: "FUSE", "NFS"; NULL */
 	bool timed;              /* its system call has, or may have, a time limit */
 	struct state_end *end;   /* those listed of the files that it waits on */
 	size_t ends;

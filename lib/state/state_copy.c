@@ -26,7 +26,7 @@ _Static_assert(sizeof(struct state_lock) == 192, "new field: does it point?");
 _Static_assert(sizeof(struct state_party) == 16, "new field: does it point?");
 _Static_assert(sizeof(struct state_end) == 72, "new field: does it point?");
 _Static_assert(sizeof(struct state_open) == 24, "new field: does it point?");
-_Static_assert(sizeof(struct state_thread) == 240, "new field: does it point?");
+_Static_assert(sizeof(struct state_thread) == 248, "new field: does it point?");
 _Static_assert(sizeof(struct state_process) == 200, "new field: does it point?");
 _Static_assert(sizeof(struct state) == 192, "new field: does it point?");
 #endif
@@ -161,6 +161,7 @@ static void copy_thread(struct copying *c, struct state_thread *t)
 
 	copy_text(c, &t->name);
 	copy_text(c, &t->wait_text);
+	copy_text(c, &t->server);
 	copy_text(c, &t->captured);
 	copy_text(c, &t->reason);
 	COPY(c, t->lock, locks);

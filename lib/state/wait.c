@@ -41,11 +41,16 @@ void wait_set(struct state *st, struct state_thread *t, const struct proc_wait *
 	t->wait = STATE_WAIT_NONE;
 	t->wait_text = NULL;
 	t->timed = false;
+	t->server = NULL;
 	/* it ran: whatever call it is in, or was a moment earlier, it does not wait there */
 	if (t->state == 'R' || (t->captured && strcmp(t->captured, "signal") == 0))
 		return;
 	if (t->sys < 0) {
-		t->wait_text = outside(t->state);
+		t->wait_text = known && known->server
+				       ? arena_printf(&st->arena, "a page fault, for an answer of its "
+								  "filesystem (%s)", known->server)
+				       : outside(t->state);
+		t->server = known ? known->server : NULL;
 		return;
 	}
 	if (!known) {
@@ -54,6 +59,7 @@ void wait_set(struct state *st, struct state_thread *t, const struct proc_wait *
 	}
 	t->wait = kinds[known->kind];
 	t->timed = known->clock != PROC_CLOCK_NONE || known->kind == PROC_WAIT_RESTART;
+	t->server = known->server;
 	t->wait_text = arena_strdup(&st->arena, proc_wait_text(known, text, sizeof(text)));
 }
 

@@ -341,7 +341,7 @@ static void show_address(const void *addr, socklen_t n, const char *want)
 	struct proc_wait wait;
 
 	proc_wait_decode(SYS_connect, args, &wait);
-	proc_wait_look(getpid(), &wait);
+	proc_wait_look(getpid(), gettid(), &wait);
 	T_STR(wait.object, want);
 }
 
@@ -364,10 +364,10 @@ TEST(memory_that_cannot_be_read_leaves_the_phrase_general)
 	char buf[100];
 
 	proc_wait_decode(SYS_poll, (const uint64_t[6]){ 8, 1ull << 31, 100 }, &wait);
-	T_EQ(proc_wait_look(getpid(), &wait), -EFAULT);
+	T_EQ(proc_wait_look(getpid(), gettid(), &wait), -EFAULT);
 	T_STR(proc_wait_text(&wait, buf, sizeof(buf)), "poll, timeout 0.1 s");
 	proc_wait_decode(SYS_read, (const uint64_t[6]){ 9999 }, &wait);
-	T_EQ(proc_wait_look(getpid(), &wait), -EBADF);
+	T_EQ(proc_wait_look(getpid(), gettid(), &wait), -EBADF);
 	T_STR(proc_wait_text(&wait, buf, sizeof(buf)), "read from fd 9999");
 }
 

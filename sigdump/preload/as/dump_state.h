@@ -108,6 +108,7 @@ struct dump_live {
 	_Atomic uint32_t keeps;  /* L2: the dump signal is kept blocked in the program's threads */
 	_Atomic int32_t tid;     /* L3: the dumper; cleared (and woken) by the kernel at its end */
 	_Atomic uint32_t ready;  /* L4: futex: 1 ready, 2 could not start */
+	int32_t starting;        /* a dumper that has not said so yet; 0: none. Under the lock */
 	_Atomic uint32_t busy;   /* L6: tid that writes a dump */
 	_Atomic uint32_t again;  /* asked for while one was being written */
 	_Atomic uint32_t stack;  /* L18: a handler is on the reserved stack */

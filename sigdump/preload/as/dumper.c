@@ -19,6 +19,7 @@
 
 enum { STACK = 96 * 1024, TLS = 8192, GUARD = 4096 };
 
+static const uint64_t START_NS = 1000000000; /* that a new one has to say it is ready */
 static const uint64_t every_signal = ~UINT64_C(0);
 
 static uint64_t bit(int sig)
@@ -413,7 +414,7 @@ static int reserve_memory(void)
 	return 0;
 }
 
-static int start_thread(void)
+static int clone_dumper(void)
 {
 	const int err = reserve_memory();
 
@@ -422,26 +423,67 @@ static int start_thread(void)
 	char *tls = (char *)dumper_memory + GUARD + STACK + TLS / 2;
 	memcpy(tls, &(void *){ tls }, sizeof(void *));
 	memcpy(tls + 16, &(void *){ tls }, sizeof(void *));
-	const long tid = dumper_clone(CLONE_VM | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
-					      CLONE_SETTLS | CLONE_CHILD_CLEARTID,
-				      (char *)dumper_memory + GUARD + STACK, &dump_live->tid, tls,
-				      dumper_main);
-	if (tid < 0)
-		return (int)tid;
-	/* the thread waits for nothing that we hold, so this ends */
+	return (int)dumper_clone(CLONE_VM | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS |
+					 CLONE_CHILD_CLEARTID,
+				 (char *)dumper_memory + GUARD + STACK, &dump_live->tid, tls,
+				 dumper_main);
+}
+
+/*
+ * What it says, or 0. To close its copies of the program's files it may have to ask their filesystem,
+ * and where that answers no more the program shall not wait, too.
+ */
+static uint32_t await_ready(uint64_t limit_ns)
+{
+	const uint64_t until_ns = as_sys_clock_ns(CLOCK_MONOTONIC) + limit_ns;
+
 	for (;;) {
 		/* acquire L4: what it says about itself is written */
 		const uint32_t ready =
 			atomic_load_explicit(&dump_live->ready, memory_order_acquire);
-		if (ready == 2)
-			return -ENOSYS;
-		if (ready) {
-			/* release L3: it can be poked */
-			atomic_store_explicit(&dump_live->tid, (int32_t)tid, memory_order_release);
-			return 0;
-		}
-		as_sys_futex(&dump_live->ready, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+		const uint64_t now_ns = as_sys_clock_ns(CLOCK_MONOTONIC);
+
+		if (ready || now_ns >= until_ns)
+			return ready;
+		const struct timespec rest = { (time_t)((until_ns - now_ns) / 1000000000),
+					       (long)((until_ns - now_ns) % 1000000000) };
+
+		as_sys_futex(&dump_live->ready, FUTEX_WAIT_PRIVATE, 0, &rest, NULL, 0);
 	}
+}
+
+/* Returns -EINPROGRESS when the one that was started is not ready yet. */
+static int start_thread(void)
+{
+	const bool is_new = !dump_live->starting;
+	const int tid = is_new ? clone_dumper() : dump_live->starting;
+
+	if (tid < 0)
+		return tid;
+	dump_live->starting = tid;
+	const uint32_t ready = await_ready(is_new ? START_NS : 0);
+
+	if (!ready)
+		return -EINPROGRESS;
+	dump_live->starting = 0;
+	if (ready == 2)
+		return -ENOSYS;
+	/* release L3: it can be poked */
+	atomic_store_explicit(&dump_live->tid, tid, memory_order_release);
+	return 0;
+}
+
+/* A new page, and the state of a dumper that is none yet. */
+static int prepare_start(void)
+{
+	fds.page = dump_state_new_page();
+	if (fds.page < 0)
+		return fds.page;
+	/* relaxed: no dumper looks at these now */
+	atomic_store_explicit(&dump_live->ready, 0, memory_order_relaxed);
+	/* relaxed: as above */
+	atomic_store_explicit(&dump_live->retire, 0, memory_order_relaxed);
+	return 0;
 }
 
 /* From now on the program's threads have the signal blocked; `mask` is the caller's own. */
@@ -468,16 +510,18 @@ static int start_locked(uint64_t mask)
 	/* relaxed: as above */
 	if (atomic_load_explicit(&dump_live->ready, memory_order_relaxed) == 2)
 		return -ENOSYS;
-	fds.page = dump_state_new_page();
-	if (fds.page < 0)
-		return fds.page;
-	/* relaxed: no dumper looks at these now */
-	atomic_store_explicit(&dump_live->ready, 0, memory_order_relaxed);
-	/* relaxed: as above */
-	atomic_store_explicit(&dump_live->retire, 0, memory_order_relaxed);
+	const bool is_new = !dump_live->starting;
+	int err = is_new ? prepare_start() : 0;
+
+	if (err)
+		return err;
 	const int page_fd = fds.page;
-	const int err = start_thread();
-	as_sys_close(page_fd);
+	err = start_thread();
+	/* it may not have a copy yet; and later, the number may be that of another file */
+	if (is_new && err != -EINPROGRESS)
+		as_sys_close(page_fd);
+	if (err == -EINPROGRESS)
+		return err;
 	if (err)
 		/* relaxed: under the lock; it is not tried again */
 		atomic_store_explicit(&dump_live->ready, 2, memory_order_relaxed);
