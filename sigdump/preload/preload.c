@@ -40,6 +40,7 @@
  * is a flag that is tried. Neither is held while anything of the program's is called.
  */
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 
 #include "lib/as/as_sys.h"
@@ -70,6 +71,8 @@ __attribute__((constructor)) static void preload_start(int argc, char **argv, ch
 	/* without its memory the library only passes calls on */
 	if (dump_reserve() < 0 || !(dump_live = reserve_live()))
 		return;
+	/* the file's name is the last that the kernel puts there */
+	dump_state.stack_end = getauxval(AT_EXECFN);
 	pl_seccomp_probe();
 	pl_options_read(env);
 	dump_state_adopt();

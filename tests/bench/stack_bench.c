@@ -1,7 +1,7 @@
 /*
  * stack_bench - dumps of a process with 1 to 10 000 threads, 30 frames deep.
  *
- *	stack_bench [--json FILE] [--rounds N]
+ *	stack_bench [--json FILE] [--rounds N] [--threads 1|16|100|1000]    (only that many)
  *
  * captureN  PEEK and unwinding of N threads by a thread of the process itself (what the dumper
  *           does), warm; firstN the first time; outsideN from another process; all beside
@@ -15,11 +15,11 @@
  * askedN    the same where the library is loaded and answers by itself; dumpN is its own part, from
  *           the request to the last record
  * pauseN    what a thread that runs misses while the library dumps, 99th percentile, in us; beside
- *           it the longest gap during `eu-stack -q -p`. In a virtual machine the target is out of
- *           reach of any signal: an empty handler costs the thread 13 us there (the interrupt that
- *           tells its CPU), ours 16 (median), and the 99th percentile is the machine's own: a thread
- *           that nobody signals misses 65 us. A blocked thread misses nothing: wokenN counts
- *           those that a look woke
+ *           it the longest gap during `eu-stack -q -p`. In a virtual machine the limit is out of
+ *           reach of any signal (the interrupt that tells its CPU costs 13 us there). So the same
+ *           thread is sent a signal with an empty handler after each dump, and then none, for as
+ *           long as the dump took: pauseN_p50 and pauseN_p99 beside these. A blocked thread misses
+ *           nothing: wokenN counts those that a look woke
  * linearN   time per thread with N threads, beside that with 1000
  * symbols   5000 program counters with inlined calls (stack_symbols.h)
  */
@@ -37,7 +37,7 @@
 #include "tests/bench/stack_subject.h"
 #include "tests/bench/stack_symbols.h"
 
-enum { ROWS = 96, DUMPS = 100, MANY = 1000 };
+enum { ROWS = 112, DUMPS = 100, MANY = 1000, PAUSES = 8 * SUBJECT_DUMPS };
 
 static struct bench_row row[ROWS];
 static unsigned rows, rounds = 3;
@@ -198,7 +198,7 @@ static void plain_rows(unsigned threads, const struct plain *f)
 
 struct loaded {
 	struct figures dump, asked, eu, eu_pause;
-	double pause_us[SUBJECT_DUMPS * 8];
+	double pause_us[PAUSES], empty_us[PAUSES], quiet_us[PAUSES];
 	unsigned pauses;
 };
 
@@ -221,18 +221,41 @@ static bool measure_loaded(unsigned threads, struct loaded *f)
 		return false;
 	snprintf(pid, sizeof(pid), "%d", s.pid);
 	add(&f->dump, s.answer->dump_ms);
-	for (unsigned i = 0; i < s.answer->dumps && f->pauses < SUBJECT_DUMPS * 8; i++)
-		f->pause_us[f->pauses++] = s.answer->pause_us[i];
+	for (unsigned i = 0; i < s.answer->dumps && f->pauses < PAUSES; i++, f->pauses++) {
+		f->pause_us[f->pauses] = s.answer->pause_us[i];
+		f->empty_us[f->pauses] = s.answer->empty_us[i];
+		f->quiet_us[f->pauses] = s.answer->quiet_us[i];
+	}
 	add(&f->asked, run(NULL, (char *[]){ sigdump, "dump", "-p", pid, NULL }));
 	add(&f->eu_pause, gap_during(&s, (char *[]){ "eu-stack", "-q", "-p", pid, NULL }));
 	subject_end(&s);
 	return true;
 }
 
+/* What a running thread misses by us, by an empty handler, and by nobody. */
+static void pause_rows(unsigned threads, struct loaded *f)
+{
+	static const struct {
+		const char *row;
+		double part;
+	} of[] = { { "pause_p50_", 0.5 }, { "pause_p99_", 0.99 } };
+
+	for (unsigned i = 0; i < 2; i++) {
+		const double ours = bench_percentile(f->pause_us, f->pauses, of[i].part);
+		const double empty = bench_percentile(f->empty_us, f->pauses, of[i].part);
+		const double quiet = bench_percentile(f->quiet_us, f->pauses, of[i].part);
+
+		versus(of[i].row, threads, "empty handler", ours, empty, 0, f->pauses);
+		row[rows - 1].unit = "us";
+		printf("    %4u threads: p%.0f of what the running thread misses in %u dumps: %.1f us;"
+		       " by an empty handler %.1f (ours %.2f of it), by nobody %.1f\n",
+		       threads, of[i].part * 100, f->pauses, ours, empty, ours / empty, quiet);
+	}
+}
+
 static void loaded_rows(unsigned threads, struct loaded *f, const struct plain *plain)
 {
 	const double p99 = bench_percentile(f->pause_us, f->pauses, 0.99);
-	const double p50 = bench_percentile(f->pause_us, f->pauses, 0.5);
 
 	versus("dump", threads, "eu-stack -q", middle(&f->dump), middle(&plain->eu_quiet), 0, f->dump.n);
 	versus("asked", threads, "eu-stack", middle(&f->asked), middle(&plain->eu), 5,
@@ -240,9 +263,10 @@ static void loaded_rows(unsigned threads, struct loaded *f, const struct plain *
 	within("pause", threads, "us", p99, 10, f->pauses);
 	versus("pause", threads, "eu-stack -q", p99, middle(&f->eu_pause), 0, f->pauses);
 	row[rows - 1].unit = "us";
-	printf("    %4u threads: the library's dump %.2f ms, asked by sigdump %.1f ms; the running thread"
-	       " misses %.1f us (p99 of %u, median %.1f), by eu-stack -q %.0f us\n",
-	       threads, middle(&f->dump), middle(&f->asked), p99, f->pauses, p50, middle(&f->eu_pause));
+	pause_rows(threads, f);
+	printf("    %4u threads: the library's dump %.2f ms, asked by sigdump %.1f ms; by eu-stack -q the"
+	       " running thread misses %.0f us\n",
+	       threads, middle(&f->dump), middle(&f->asked), middle(&f->eu_pause));
 }
 
 static bool measure(unsigned threads)
@@ -342,6 +366,7 @@ int main(int argc, char **argv)
 {
 	static const unsigned counts[] = { 1, 16, 100, MANY };
 	const char *json = NULL;
+	unsigned only = 0;
 	bool ok = true;
 
 	subject_main(argc, argv);
@@ -351,13 +376,16 @@ int main(int argc, char **argv)
 			json = argv[i + 1];
 		else if (strcmp(argv[i], "--rounds") == 0)
 			rounds = (unsigned)atoi(argv[i + 1]);
+		else if (strcmp(argv[i], "--threads") == 0)
+			only = (unsigned)atoi(argv[i + 1]);
 	}
 	if (!find_ours())
 		return 1;
-	rows += symbols_measure(rounds, row + rows);
+	if (!only)
+		rows += symbols_measure(rounds, row + rows);
 	for (unsigned i = 0; ok && i < sizeof(counts) / sizeof(counts[0]); i++)
-		ok = measure(counts[i]);
-	ok = ok && measure_scales();
+		ok = (only && only != counts[i]) || measure(counts[i]);
+	ok = ok && (only || measure_scales());
 	remove_feeds();
 	if (!ok)
 		printf("    a process to look at could not be started\n");

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,29 +117,87 @@ static void look_at_myself(void)
 	munmap(peek, as_peek_bytes());
 }
 
+static void empty_handler(int sig)
+{
+	(void)sig;
+}
+
+/* The longest gap that the running thread sees from now on, in us; gap_begin() before. */
+static uint64_t gap_begin(void)
+{
+	/* relaxed: the writer may lose it, and then a gap of before counts */
+	atomic_store_explicit(&answer->gap_ns, 0, memory_order_relaxed);
+	return bench_now_ns();
+}
+
+static double gap_end(void)
+{
+	/* relaxed: as above */
+	return (double)atomic_load_explicit(&answer->gap_ns, memory_order_relaxed) / 1e3;
+}
+
+/* The dumper off the spinning thread's CPU: what it misses shall be its own handler, not the share
+ * of the CPU that another thread gets. */
+static void pin_dumper(void)
+{
+	char path[64], comm[32] = "";
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	for (pid_t tid = getpid(); tid < getpid() + TIDS; tid++) {
+		snprintf(path, sizeof(path), "/proc/self/task/%d/comm", (int)tid);
+		const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			continue;
+		if (read(fd, comm, sizeof(comm) - 1) > 0 && !strcmp(comm, "sigdump\n"))
+			sched_setaffinity(tid, sizeof(set), &set);
+		close(fd);
+		if (!strcmp(comm, "sigdump\n"))
+			return;
+	}
+}
+
+/* The same without us: a signal in the middle of `span_ns`, or none. */
+static double gap_without(pthread_t runs, bool signal, uint64_t span_ns)
+{
+	const uint64_t start = gap_begin();
+
+	while (bench_now_ns() - start < span_ns / 2)
+		;
+	if (signal)
+		pthread_kill(runs, SIGRTMIN + 7);
+	while (bench_now_ns() - start < span_ns)
+		;
+	return gap_end();
+}
+
 /* The library's dumps, with the longest gap that the running thread saw in each. */
 static void dump_myself(unsigned dumps)
 {
+	const struct sigaction empty = { .sa_handler = empty_handler, .sa_flags = SA_RESTART };
 	double ms[SUBJECT_DUMPS];
 	pthread_t id;
 	unsigned n = 0;
 
 	if (!dumps || sigdump_dump()) /* the first one opens the feed and reads the modules */
 		return;
+	sigaction(SIGRTMIN + 7, &empty, NULL);
 	if (pthread_create(&id, NULL, spin, NULL))
 		_exit(1);
 	bench_pin(0);
+	pin_dumper();
 	usleep(20000);
 	for (; n < dumps && n < SUBJECT_DUMPS; n++) {
-		/* relaxed: the writer may lose it, and then a gap of before counts */
-		atomic_store_explicit(&answer->gap_ns, 0, memory_order_relaxed);
-		const uint64_t start = bench_now_ns();
+		const uint64_t start = gap_begin();
 		if (sigdump_dump())
 			return;
-		ms[n] = (double)(bench_now_ns() - start) / 1e6;
-		/* relaxed: as above */
-		answer->pause_us[n] =
-			(double)atomic_load_explicit(&answer->gap_ns, memory_order_relaxed) / 1e3;
+		answer->pause_us[n] = gap_end();
+		const uint64_t span_ns = bench_now_ns() - start;
+		ms[n] = (double)span_ns / 1e6;
+		answer->empty_us[n] = gap_without(id, true, span_ns);
+		answer->quiet_us[n] = gap_without(id, false, span_ns);
 	}
 	answer->dumps = n;
 	answer->dump_ms = bench_percentile(ms, n, 0.5);

@@ -27,7 +27,9 @@ struct subject_answer {
 	unsigned captured, complete;
 	double dump_ms;            /* of the library's own dumps, without the first; 0: not loaded */
 	unsigned dumps;
-	double pause_us[SUBJECT_DUMPS]; /* of the spinning thread, one for each of them */
+	/* what the spinning thread missed at most: in each of them; while it was sent a signal with an
+	 * empty handler instead, and while it was sent none, for as long as that dump took */
+	double pause_us[SUBJECT_DUMPS], empty_us[SUBJECT_DUMPS], quiet_us[SUBJECT_DUMPS];
 };
 
 struct subject {

@@ -121,8 +121,11 @@ static bool is_ours(const siginfo_t *info)
 {
 	const uint64_t value = (uint64_t)(uintptr_t)info->si_value.sival_ptr;
 
-	return info->si_code == SI_QUEUE && value >> 32 == DUMP_POKE_MAGIC && dump_state_is_ours() &&
-	       info->si_pid == dump_state.pid;
+	/* no system call: a fork child has no dumper, and nobody asks a vfork child.
+	 * acquire L1: as in dump_state_is_ours() */
+	return info->si_code == SI_QUEUE && value >> 32 == DUMP_POKE_MAGIC &&
+	       info->si_pid == dump_state.pid && dump_live &&
+	       atomic_load_explicit(&dump_live->alive, memory_order_acquire);
 }
 
 /* Not one of ours: whose it is gets it. */

@@ -146,6 +146,7 @@ struct dump_state {
 	uint32_t deadline_ms;
 	uint32_t watchdog_ms; /* no progress for so long is an incident; 0: off */
 	uint64_t boot;
+	uint64_t stack_end;  /* of the first thread's: all from a stack pointer to here is mapped */
 	char dir[DUMP_PATH]; /* where feeds go; "" asks for the default at the first dump */
 	bool dir_given;      /* by the user: no other is tried */
 	/* of this image, renewed by dump_state_adopt() */
