@@ -1,19 +1,23 @@
 /*
  * idle_bench - what the library costs a program that nobody dumps.
  *
- *	idle_bench [--json FILE] [--rounds PAIRS]
+ *	idle_bench [--json FILE] [--rounds N]
  *
  * pss_*    memory: proportional set size with the library less that without, of a process of one
  *          thread, of one with threads (and so a dumper), and of that after its first dump
  * startup  a program that does nothing, from spawn to its end, with and without
- * cpu_*    CPU time of whole programs that allocate much, with and without, in pairs, turn about:
- *          the median of the ratios of the pairs, as per cent above 1. cpu_none pairs bare with
- *          bare: what this machine calls a difference. malloc_dumper is one thread with a dumper
- *          beside it (it has registered a heartbeat): a pthread as helper would take it off the
- *          C library's single-threaded paths, and would show here.
+ * cpu_*    CPU time of whole programs that allocate much, some 0.1 s long, in rounds of three runs:
+ *          bare, with the library and bare again, in each of the six orders by turns. A round gives
+ *          two ratios: with the library to the mean of the two bare ones, and the second bare one
+ *          to the first, which is what this machine calls a difference. Of both the median over all
+ *          rounds, as per cent above 1, with its 95 % interval by the sign test: that holds for
+ *          whatever distribution the noise has. cpu_none is bare throughout. malloc_dumper is one
+ *          thread with a dumper beside it (it has registered a heartbeat): a pthread as helper
+ *          would take it off the C library's single-threaded paths, and would show here.
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -27,10 +31,10 @@
 #include "sigdump/sigdump.h"
 #include "tests/bench/bench.h"
 
-enum { PAIRS = 21, PAIRS_MAX = 200, STARTS = 200, ROWS = 32, PSS_ROUNDS = 5 };
+enum { ROUNDS = 60, ROUNDS_MAX = 600, STARTS = 200, ROWS = 32, PSS_ROUNDS = 5, NOTE = 128 };
 
 static struct bench_row row[ROWS];
-static unsigned rows, pairs = PAIRS;
+static unsigned rows, rounds = ROUNDS;
 static char library[4096], self[4096], scratch[] = "/tmp/idle_bench.XXXXXX";
 
 extern char **environ;
@@ -53,7 +57,7 @@ static void within(const char *name, const char *unit, double ours, double limit
 /* Blocks of many sizes, held for a while, given back in another order. */
 static void *churn(void *arg)
 {
-	enum { HELD = 512, TURNS = 12000000 };
+	enum { HELD = 512, TURNS = 8000000 };
 	const unsigned turns = arg ? TURNS / 4 : TURNS;
 	static __thread char *held[HELD];
 	uint64_t state = 88172645463325252u + (uintptr_t)arg;
@@ -185,41 +189,93 @@ static double cpu_of(char *const *argv, bool with)
 	return seconds(use.ru_utime) + seconds(use.ru_stime);
 }
 
-/* The median ratio with:without of pairs run turn about, as per cent above 1. */
-static void compare_cpu(const char *name, char *const *argv, bool none)
+/* One run, its CPU time in s, 0 when it is not there or fails. */
+typedef double (*run_fn)(char *const *argv, bool with);
+
+/* The median of ratios as per cent above 1, and between which two of them it lies at 95 %. */
+struct median {
+	double at, from, to;
+};
+
+static struct median median_of(double *ratio, unsigned n)
 {
-	static double ratio[PAIRS_MAX];
-	double bare = 0;
+	double half = 0; /* 1.96 standard deviations of a fair coin's n throws: 0.98 roots of n */
+
+	while (half * half < 0.98 * 0.98 * n)
+		half += 0.125;
+	const double middle = (n - 1) / 2.0, at[3] = { middle, middle - half - 0.5, middle + half + 0.5 };
+	double v[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		const double part = n > 1 ? at[i] / (n - 1) : 0;
+
+		v[i] = (bench_percentile(ratio, n, part < 0 ? 0 : part > 1 ? 1 : part) - 1) * 100;
+	}
+	return (struct median){ v[0], v[1], v[2] };
+}
+
+/* Rounds of bare, with, bare, in all orders; returns how many there were. */
+static unsigned run_rounds(run_fn run, char *const *argv, bool none, unsigned most, double *ratio,
+			   double *control, double *bare_s)
+{
+	static const unsigned char order[6][3] = { { 0, 1, 2 }, { 2, 1, 0 }, { 1, 2, 0 },
+						   { 0, 2, 1 }, { 1, 0, 2 }, { 2, 0, 1 } };
 	unsigned n = 0;
 
-	cpu_of(argv, false);
-	for (unsigned i = 0; i < pairs && i < PAIRS_MAX; i++) {
-		double s[2];
+	run(argv, false);
+	for (*bare_s = 0; n < most && n < ROUNDS_MAX; n++) {
+		double s[3];
 
-		/* who is first changes: caches and clocks favour one of them */
-		s[i & 1] = cpu_of(argv, (i & 1) && !none);
-		s[!(i & 1)] = cpu_of(argv, !(i & 1) && !none);
-		if (s[0] <= 0 || s[1] <= 0)
+		for (unsigned i = 0; i < 3; i++) {
+			const unsigned which = order[n % 6][i];
+
+			s[which] = run(argv, which == 1 && !none);
+		}
+		if (s[0] <= 0 || s[1] <= 0 || s[2] <= 0)
 			break;
-		bare += s[0];
-		ratio[n++] = s[1] / s[0];
+		ratio[n] = s[1] / ((s[0] + s[2]) / 2);
+		control[n] = s[2] / s[0];
+		*bare_s += (s[0] + s[2]) / 2;
 	}
+	*bare_s /= n ? n : 1;
+	return n;
+}
+
+static void compare(const char *name, run_fn run, char *const *argv, unsigned most, bool none)
+{
+	static double ratio[ROUNDS_MAX], control[ROUNDS_MAX];
+	static char notes[ROWS][NOTE];
+	char *note = notes[rows];
+	double bare_s;
+	const unsigned n = run_rounds(run, argv, none, most, ratio, control, &bare_s);
+
 	if (!n) {
 		within(name, "%", 0, none ? 0 : 1, 0, "program not installed");
 		return;
 	}
-	const double above = (bench_percentile(ratio, n, 0.5) - 1) * 100;
+	const struct median ours = median_of(ratio, n), bare = median_of(control, n);
 
-	printf("    %-18s %+.2f %% (quartiles %+.2f, %+.2f) of %.3f s, %u pairs\n", name, above,
-	       (bench_percentile(ratio, n, 0.25) - 1) * 100,
-	       (bench_percentile(ratio, n, 0.75) - 1) * 100, bare / n, n);
+	snprintf(note, NOTE, "%+.2f to %+.2f; bare to bare %+.2f (%+.2f to %+.2f)", ours.from, ours.to,
+		 bare.at, bare.from, bare.to);
+	printf("    %-18s %+.2f %%: %s; %.3f s, %u rounds\n", name, ours.at, note, bare_s, n);
 	fflush(stdout);
-	within(name, "%", above, none ? 0 : 1, n, NULL);
+	within(name, "%", ours.at, none ? 0 : 1, n, note);
 }
 
-/* ---- redis: two servers, the same requests turn about ---------------------------------------- */
+/* What has one thread stays on one CPU, and so do its caches. */
+static void compare_one(const char *name, char *const *argv, bool none)
+{
+	cpu_set_t before;
 
-static double cpu_of_threads(pid_t pid)
+	sched_getaffinity(0, sizeof(before), &before);
+	bench_pin(1);
+	compare(name, cpu_of, argv, rounds, none);
+	sched_setaffinity(0, sizeof(before), &before);
+}
+
+/* ---- redis: a server of its own for each run ------------------------------------------------ */
+
+static double cpu_of_thread(pid_t pid)
 {
 	char path[64];
 	double ns = 0;
@@ -235,51 +291,30 @@ static double cpu_of_threads(pid_t pid)
 	return ns / 1e9;
 }
 
-static double requests(pid_t pid, const char *socket)
+/* What a server takes for the same requests. */
+static double cpu_of_redis(char *const *argv, bool with)
 {
-	const double before = cpu_of_threads(pid);
+	char socket[256];
+	double s = 0;
 
-	if (cpu_of((char *[]){ "redis-benchmark", "-s", (char *)socket, "-t", "set,lpush", "-n", "15000", "-d",
-			       "200", "-r", "10000", "-q", NULL },
-		   false) <= 0)
+	(void)argv;
+	snprintf(socket, sizeof(socket), "%s/redis", scratch);
+	unlink(socket);
+	const pid_t pid = start((char *[]){ "redis-server", "--port", "0", "--unixsocket", socket, "--save",
+					    "", "--dir", scratch, NULL },
+				with, -1);
+	if (pid < 0)
 		return 0;
-	return cpu_of_threads(pid) - before;
-}
-
-static void compare_redis(void)
-{
-	static double ratio[PAIRS_MAX];
-	char socket[2][256];
-	pid_t pid[2];
-	unsigned n = 0;
-
-	for (unsigned with = 0; with < 2; with++) {
-		snprintf(socket[with], sizeof(socket[with]), "%s/redis%u", scratch, with);
-		pid[with] = start((char *[]){ "redis-server", "--port", "0", "--unixsocket", socket[with],
-					      "--save", "", "--dir", scratch, NULL },
-				  with, -1);
-		for (unsigned i = 0; pid[with] > 0 && i < 500 && access(socket[with], F_OK); i++)
-			usleep(10000);
-	}
-	for (unsigned i = 0; pid[0] > 0 && pid[1] > 0 && i < pairs && i < PAIRS_MAX; i++) {
-		double s[2];
-
-		s[i & 1] = requests(pid[i & 1], socket[i & 1]);
-		s[!(i & 1)] = requests(pid[!(i & 1)], socket[!(i & 1)]);
-		if (s[0] <= 0 || s[1] <= 0)
-			break;
-		if (i) /* the first fills the heaps */
-			ratio[n++] = s[1] / s[0];
-	}
-	for (unsigned with = 0; with < 2; with++)
-		if (pid[with] > 0) {
-			kill(pid[with], SIGKILL);
-			waitpid(pid[with], NULL, 0);
-		}
-	const double above = n ? (bench_percentile(ratio, n, 0.5) - 1) * 100 : 0;
-
-	printf("    %-18s %+.2f %%, %u pairs\n", "cpu_redis", above, n);
-	within("cpu_redis", "%", above, 1, n, n ? NULL : "redis-server, redis-benchmark: not installed");
+	for (unsigned i = 0; i < 1000 && access(socket, F_OK); i++)
+		usleep(2000);
+	const double before = cpu_of_thread(pid);
+	if (cpu_of((char *[]){ "redis-benchmark", "-s", socket, "-t", "set,lpush", "-n", "10000", "-d",
+			       "200", "-r", "10000", "-P", "4", "-q", NULL },
+		   false) > 0)
+		s = cpu_of_thread(pid) - before;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return s;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -363,20 +398,20 @@ static void measure_cpu(void)
 {
 	char *const python[] = { "/usr/bin/python3", "-S", "-c",
 				 "d={}\n"
-				 "for i in range(900000): d[i%5000]=[str(i),(i,)*3]\n"
-				 "s=sorted(str(i) for i in range(200000))\n",
+				 "for i in range(500000): d[i%5000]=[str(i),(i,)*3]\n"
+				 "s=sorted(str(i) for i in range(120000))\n",
 				 NULL };
 	char *const python_threads[] = { "/usr/bin/python3", "-S", "-c",
 					 "import threading\n"
 					 "def f():\n"
 					 "  d={}\n"
-					 "  for i in range(150000): d[i%5000]=[str(i),(i,)*3]\n"
+					 "  for i in range(130000): d[i%5000]=[str(i),(i,)*3]\n"
 					 "t=[threading.Thread(target=f) for i in range(4)]\n"
 					 "[x.start() for x in t]\n"
 					 "[x.join() for x in t]\n",
 					 NULL };
 	char *const perl[] = { "perl", "-e",
-			       "my %h; for my $i (1..500000){ $h{$i%7000}=\"x$i\" x 3;"
+			       "my %h; for my $i (1..200000){ $h{$i%7000}=\"x$i\" x 3;"
 			       " push @{$a[$i%100]}, [$i,$i+1]; } my @s=sort keys %h;",
 			       NULL };
 	char *const sqlite[] = { "sqlite3", ":memory:",
@@ -387,15 +422,16 @@ static void measure_cpu(void)
 				 "select count(*),max(b) from t where c like '%9';",
 				 NULL };
 
-	compare_cpu("cpu_none", (char *[]){ self, "--malloc", NULL }, true);
-	compare_cpu("cpu_malloc", (char *[]){ self, "--malloc", NULL }, false);
-	compare_cpu("cpu_malloc_dumper", (char *[]){ self, "--malloc-dumper", NULL }, false);
-	compare_cpu("cpu_malloc_threads", (char *[]){ self, "--malloc-threads", NULL }, false);
-	compare_cpu("cpu_python3", python, false);
-	compare_cpu("cpu_python3_threads", python_threads, false);
-	compare_cpu("cpu_perl", perl, false);
-	compare_cpu("cpu_sqlite3", sqlite, false);
-	compare_redis();
+	compare_one("cpu_none", (char *[]){ self, "--malloc", NULL }, true);
+	compare_one("cpu_malloc", (char *[]){ self, "--malloc", NULL }, false);
+	compare_one("cpu_malloc_dumper", (char *[]){ self, "--malloc-dumper", NULL }, false);
+	compare("cpu_malloc_threads", cpu_of, (char *[]){ self, "--malloc-threads", NULL }, rounds, false);
+	compare_one("cpu_python3", python, false);
+	compare("cpu_python3_threads", cpu_of, python_threads, rounds, false);
+	compare_one("cpu_perl", perl, false);
+	compare_one("cpu_sqlite3", sqlite, false);
+	/* a whole server for each run: fewer */
+	compare("cpu_redis", cpu_of_redis, NULL, rounds / 2, false);
 }
 
 /* The library lies beside the bench's directory. */
@@ -423,7 +459,7 @@ int main(int argc, char **argv)
 		if (strcmp(argv[i], "--json") == 0)
 			json = argv[i + 1];
 		else if (strcmp(argv[i], "--rounds") == 0)
-			pairs = (unsigned)atoi(argv[i + 1]);
+			rounds = (unsigned)atoi(argv[i + 1]);
 	}
 	if (!find_ours())
 		return 1;
