@@ -1,7 +1,5 @@
 #include "lib/proc/proc_ends.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/as/as_dir.h"
 #include "lib/base/grow.h"
 #include "lib/proc/proc_fd.h"
 #include "lib/proc/proc_stat.h"
@@ -62,35 +61,53 @@ static void refuse(struct proc_ends *e, pid_t pid)
 		e->is_cut = true;
 }
 
+/* A thread of the kernel has no files, and no session; nor has it a program. */
+static bool has_none(pid_t pid)
+{
+	char path[32], link[1];
+
+	if (getsid(pid))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return readlink(path, link, sizeof(link)) < 0 && errno == ENOENT;
+}
+
+/* Returns false when it may not be seen where the descriptors of this process lead. */
+static bool scan_fd(struct proc_ends *e, const struct as_dir *d, pid_t pid, const char *name)
+{
+	char link[PROC_FD_LINK];
+	const int fd = as_dir_number(name);
+	const ssize_t n = fd >= 0 ? readlinkat(d->fd, name, link, sizeof(link) - 1) : 0;
+
+	if (n > 0 && !(fd == d->fd && pid == getpid())) {
+		link[n] = '\0';
+		e->is_cut = !add(e, pid, fd, link);
+	}
+	return n >= 0 || errno != EACCES;
+}
+
 static void scan_process(struct proc_ends *e, pid_t pid)
 {
-	char path[64], link[PROC_FD_LINK];
+	char path[32];
+	struct as_dir d;
 
+	if (has_none(pid))
+		return;
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	DIR *d = opendir(path);
+	const int code = as_dir_open(&d, AT_FDCWD, path);
 
-	if (!d) {
-		if (errno == EACCES || errno == EPERM)
+	if (code) {
+		if (code == -EACCES || code == -EPERM)
 			refuse(e, pid);
 		return;
 	}
-	const int own = pid == getpid() ? dirfd(d) : -1;
-	bool is_refused = false;
+	bool is_shown = true;
 
-	for (const struct dirent *f; !e->is_cut && (f = readdir(d));) {
-		const ssize_t n = isdigit((unsigned char)f->d_name[0])
-					  ? readlinkat(dirfd(d), f->d_name, link, sizeof(link) - 1)
-					  : -1;
-
-		/* its list may be read, but not where it leads */
-		is_refused |= n < 0 && isdigit((unsigned char)f->d_name[0]) && errno == EACCES;
-		if (n <= 0 || atoi(f->d_name) == own)
-			continue;
-		link[n] = '\0';
-		e->is_cut = !add(e, pid, atoi(f->d_name), link);
-	}
-	closedir(d);
-	if (is_refused)
+	/* (one that is refused stands for all of them) */
+	for (const char *name; is_shown && !e->is_cut && (name = as_dir_next(&d));)
+		is_shown = scan_fd(e, &d, pid, name);
+	as_dir_close(&d);
+	if (!is_shown)
 		refuse(e, pid);
 }
 
@@ -108,20 +125,24 @@ static int compare(const void *a, const void *b)
 int proc_ends_scan(struct proc_ends *e, uint64_t limit_us)
 {
 	const uint64_t until_us = now_us() + limit_us;
-	DIR *d = opendir("/proc");
+	struct as_dir d;
+	const int code = as_dir_open(&d, AT_FDCWD, "/proc");
 
-	if (!d)
-		return -errno;
+	if (code)
+		return code;
 	e->n = e->refused = 0;
-	e->is_cut = false;
 	e->is_hidden = access("/proc/1", F_OK) != 0;
-	for (const struct dirent *f; !e->is_cut && (f = readdir(d));) {
-		if (!isdigit((unsigned char)f->d_name[0]))
+	e->is_cut = false;
+	for (const char *name; !e->is_cut && (name = as_dir_next(&d));) {
+		const pid_t pid = as_dir_number(name);
+
+		if (pid <= 0)
 			continue;
-		scan_process(e, atoi(f->d_name));
+		scan_process(e, pid);
 		e->is_cut |= now_us() > until_us;
 	}
-	closedir(d);
+	e->is_cut |= d.error != 0;
+	as_dir_close(&d);
 	if (e->n)
 		qsort(e->entry, e->n, sizeof(*e->entry), compare);
 	return 0;
