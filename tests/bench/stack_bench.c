@@ -14,12 +14,12 @@
  *           as start
  * askedN    the same where the library is loaded and answers by itself; dumpN is its own part, from
  *           the request to the last record
- * pauseN    what a thread that runs misses while the library dumps, 99th percentile, in us; beside
- *           it the longest gap during `eu-stack -q -p`. In a virtual machine the limit is out of
- *           reach of any signal (the interrupt that tells its CPU costs 13 us there). So the same
- *           thread is sent a signal with an empty handler after each dump, and then none, for as
- *           long as the dump took: pauseN_p50 and pauseN_p99 beside these. A blocked thread misses
- *           nothing: wokenN counts those that a look woke
+ * pauseN    what a thread that runs misses by the handler of the library's dump, 99th percentile, in
+ *           us; beside it the longest gap during `eu-stack -q -p`. In a virtual machine the limit is
+ *           out of reach of any signal (the interrupt that tells its CPU costs 13 us there). So the
+ *           same thread is sent a signal with an empty handler after each dump, and then none, for
+ *           as long as the dump took: pause_p50_N and pause_p99_N beside these. A blocked thread
+ *           misses nothing: wokenN counts those that a look woke
  * linearN   time per thread with N threads, beside that with 1000
  * symbols   5000 program counters with inlined calls (stack_symbols.h)
  */

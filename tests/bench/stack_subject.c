@@ -11,7 +11,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include "sigdump/sigdump.h"
 #include "tests/bench/bench.h"
@@ -62,21 +64,63 @@ static void *wait_deep(void *arg)
 	return NULL;
 }
 
-/* Looks at the clock all the time; what it misses is what somebody took from it. */
+/*
+ * Looks at the clock all the time; what it misses is what somebody took from it. Whether a handler
+ * ran meanwhile, ours or another, it sees by the signal frame, which lies where the last one lay:
+ * nothing is called here, so that the stack pointer stays.
+ */
+static _Atomic(uintptr_t) frame_at; /* of the program counter in the frame */
+
+static void empty_handler(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)info;
+	/* relaxed: the thread itself reads it */
+	atomic_store_explicit(&frame_at,
+			      (uintptr_t)&((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP],
+			      memory_order_relaxed);
+}
+
+static void raise_to(_Atomic uint64_t *most, uint64_t v)
+{
+	/* relaxed: one writer but for the reset */
+	if (v > atomic_load_explicit(most, memory_order_relaxed))
+		/* relaxed: as above */
+		atomic_store_explicit(most, v, memory_order_relaxed);
+}
+
+__attribute__((noinline)) static void spin_here(double ns_per_tick)
+{
+	const uint64_t least = (uint64_t)(500 / ns_per_tick);
+	uint64_t last = __rdtsc();
+
+	for (;;) {
+		const uint64_t now = __rdtsc(), gap = now - last;
+
+		last = now;
+		if (gap < least)
+			continue;
+		/* relaxed: this thread's own handler writes it */
+		volatile uint64_t *frame =
+			(uint64_t *)atomic_load_explicit(&frame_at, memory_order_relaxed);
+		const uint64_t ns = (uint64_t)((double)gap * ns_per_tick);
+
+		raise_to(&answer->gap_ns, ns);
+		if (frame && *frame) {
+			raise_to(&answer->handler_ns, ns);
+			*frame = 0;
+		}
+		last = __rdtsc();
+	}
+}
+
 static void *spin(void *arg)
 {
-	uint64_t last = bench_now_ns();
+	const uint64_t from_ns = bench_now_ns(), from = __rdtsc();
 
 	bench_pin(1);
-	for (;;) {
-		const uint64_t now = bench_now_ns();
-
-		/* relaxed: one writer but for the reset */
-		if (now - last > atomic_load_explicit(&answer->gap_ns, memory_order_relaxed))
-			/* relaxed: as above */
-			atomic_store_explicit(&answer->gap_ns, now - last, memory_order_relaxed);
-		last = now;
-	}
+	usleep(10000);
+	spin_here((double)(bench_now_ns() - from_ns) / (double)(__rdtsc() - from));
 	return arg;
 }
 
@@ -117,23 +161,20 @@ static void look_at_myself(void)
 	munmap(peek, as_peek_bytes());
 }
 
-static void empty_handler(int sig)
-{
-	(void)sig;
-}
-
-/* The longest gap that the running thread sees from now on, in us; gap_begin() before. */
+/* What the running thread misses at most from now on, at all and by a handler, in us. */
 static uint64_t gap_begin(void)
 {
 	/* relaxed: the writer may lose it, and then a gap of before counts */
 	atomic_store_explicit(&answer->gap_ns, 0, memory_order_relaxed);
+	/* relaxed: as above */
+	atomic_store_explicit(&answer->handler_ns, 0, memory_order_relaxed);
 	return bench_now_ns();
 }
 
-static double gap_end(void)
+static double gap_end(_Atomic uint64_t *gap_ns)
 {
 	/* relaxed: as above */
-	return (double)atomic_load_explicit(&answer->gap_ns, memory_order_relaxed) / 1e3;
+	return (double)atomic_load_explicit(gap_ns, memory_order_relaxed) / 1e3;
 }
 
 /* The dumper off the spinning thread's CPU: what it misses shall be its own handler, not the share
@@ -170,13 +211,14 @@ static double gap_without(pthread_t runs, bool signal, uint64_t span_ns)
 		pthread_kill(runs, SIGRTMIN + 7);
 	while (bench_now_ns() - start < span_ns)
 		;
-	return gap_end();
+	return gap_end(signal ? &answer->handler_ns : &answer->gap_ns);
 }
 
 /* The library's dumps, with the longest gap that the running thread saw in each. */
 static void dump_myself(unsigned dumps)
 {
-	const struct sigaction empty = { .sa_handler = empty_handler, .sa_flags = SA_RESTART };
+	const struct sigaction empty = { .sa_sigaction = empty_handler,
+					 .sa_flags = SA_RESTART | SA_SIGINFO };
 	double ms[SUBJECT_DUMPS];
 	pthread_t id;
 	unsigned n = 0;
@@ -188,12 +230,13 @@ static void dump_myself(unsigned dumps)
 		_exit(1);
 	bench_pin(0);
 	pin_dumper();
-	usleep(20000);
+	usleep(50000);
+	gap_without(id, true, 1000000); /* where the frame lies */
 	for (; n < dumps && n < SUBJECT_DUMPS; n++) {
 		const uint64_t start = gap_begin();
 		if (sigdump_dump())
 			return;
-		answer->pause_us[n] = gap_end();
+		answer->pause_us[n] = gap_end(&answer->handler_ns);
 		const uint64_t span_ns = bench_now_ns() - start;
 		ms[n] = (double)span_ns / 1e6;
 		answer->empty_us[n] = gap_without(id, true, span_ns);

@@ -23,12 +23,13 @@ struct subject_answer {
 	_Atomic unsigned blocked;  /* threads that are about to sleep */
 	_Atomic unsigned woken;    /* times that one of them was woken */
 	_Atomic uint64_t gap_ns;   /* longest gap that the spinning thread saw; reset by anybody */
+	_Atomic uint64_t handler_ns; /* the same, of those in which a signal handler ran */
 	double first_ms, warm_ms;  /* looks at itself */
 	unsigned captured, complete;
 	double dump_ms;            /* of the library's own dumps, without the first; 0: not loaded */
 	unsigned dumps;
-	/* what the spinning thread missed at most: in each of them; while it was sent a signal with an
-	 * empty handler instead, and while it was sent none, for as long as that dump took */
+	/* what the spinning thread missed at most: by the handler in each of them; by an empty handler;
+	 * and while it was sent no signal, for as long as that dump took */
 	double pause_us[SUBJECT_DUMPS], empty_us[SUBJECT_DUMPS], quiet_us[SUBJECT_DUMPS];
 };
 
