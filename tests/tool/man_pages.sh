@@ -14,6 +14,9 @@ for page in sigdump/sigdump.1 shmtop/shmtop.1 shminspect/shminspect.1; do
 	grep -q '^\.Xr shmscope-findings 7' $page || fail "$page: does not name shmscope-findings(7)"
 	wide=$(groff -mdoc -Tascii -rLL=80n $page 2>&1 | sed 's/.\x08//g; s/\x1b\[[0-9;]*m//g' | awk 'length > 81')
 	[ -z "$wide" ] || fail "$page: wider than 80 columns: $wide"
+	# .Pq Ql A , Ql B is one quotation in another for mdoc
+	nested=$(groff -mdoc -Tutf8 -rLL=80n -P-c -P-b -P-u -P-o $page 2>&1 | tr '\n' ' ' | grep -oE '‘[^’]{0,40}‘.{0,40}')
+	[ -z "$nested" ] || fail "$page: a quotation that is not closed: $nested"
 done
 
 page=$TMPDIR/shmscope-findings.7
