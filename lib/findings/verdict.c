@@ -110,6 +110,9 @@ static const char *nothing(struct arena *arena, const struct findings *all, cons
 	const struct finding *f = first_suspected(all);
 	const char *processes = n == 1 ? "process" : "processes";
 
+	/* silence about what could not be read is no health */
+	if (!st->processes && !st->hubs)
+		return "nothing to judge: no process and no hub is in what was given";
 	if (!span)
 		return NULL;
 	if (!f)

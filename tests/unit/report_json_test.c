@@ -155,6 +155,6 @@ TEST(an_empty_state_gives_a_whole_report)
 
 	T_EQ(json_array_size(at(o, "findings")), 0);
 	T_EQ(json_array_size(at(o, "hubs")), 0);
-	T_STR(string_at(o, "verdict"), "no findings in one look at 0 processes");
+	T_STR(string_at(o, "verdict"), "nothing to judge: no process and no hub is in what was given");
 	json_decref(o);
 }
