@@ -160,14 +160,19 @@ static uint64_t file_size_limit(void)
 
 /* ---- filling a new file ------------------------------------------------------------------ */
 
+static int no_room(const char *path, const char *part, int code, struct err *err)
+{
+	err_set(err, code, "%s: no room for the hub's %s (%s)", path, part, strerror(-code));
+	return err_next(err, "`df %.200s`: make room, or a hub with fewer peers and calls, or a path on "
+			"another file system", path);
+}
+
 static int back_section(int fd, const struct hub_section *s, uint64_t count, const char *path,
 			struct err *err)
 {
 	const int r = hub_file_back(fd, s->offset, s->stride * count);
 
-	if (r)
-		err_set(err, r, "%s: no room for the hub's tables (%s)", path, strerror(-r));
-	return r;
+	return r ? no_room(path, "tables", r, err) : 0;
 }
 
 /* Tables that exist from the start; rings are backed when their peer is registered, slot
@@ -178,7 +183,7 @@ static int back_tables(int fd, const struct hub_layout *l, const char *path, str
 	int r = hub_file_back(fd, 0, HUB_PAGE);
 
 	if (r)
-		return err_set(err, r, "%s: no room for the hub's header (%s)", path, strerror(-r));
+		return no_room(path, "header", r, err);
 	for (unsigned i = 0; !r && i < h->section_count; i++) {
 		const struct hub_section *s = &h->section[i];
 
@@ -403,6 +408,12 @@ static int split(const char *path, char dir[PATH_MAX], const char **name, struct
 	return 0;
 }
 
+static int refuse_place(const char *path, int code, struct err *err)
+{
+	err_set(err, code, "%s: cannot create a file there (%s)", path, strerror(-code));
+	return err_next(err, "a directory that this user may write to (config.path); usual is /dev/shm");
+}
+
 /* A new file under a name of its own, locked. Until it is, another creator may take it for a
  * leftover; then again. */
 static int make_temporary(const char *path, const char *dir, const char *prefix,
@@ -414,7 +425,7 @@ static int make_temporary(const char *path, const char *dir, const char *prefix,
 		CLOSES int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 		if (fd < 0)
-			return err_set(err, -errno, "%s: cannot create a file there: %m", path);
+			return refuse_place(path, -errno, err);
 		HUB_STEP("file.create.made");
 		const int r = try_lock(fd);
 

@@ -385,6 +385,7 @@ TEST(a_hub_that_does_not_fit_is_refused_in_a_sentence_and_leaves_nothing)
 		T_EQ(shmhub_create(&c, &hub, &error), -ENOSPC);
 		T_HAS(error.text, path);
 		T_HAS(error.text, "no room for the hub's");
+		T_HAS(error.next, "make room");
 		T_EQ(access(path, F_OK), -1);
 		T_EQ(room(), leave); /* no temporary file either */
 		unlink(ballast_path);
