@@ -65,6 +65,7 @@
 	  (int, struct epoll_event *, int, const struct timespec *, const sigset_t *))          \
 	X(pthread_create, int,                                                                  \
 	  (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))                     \
+	X(pthread_cancel, int, (pthread_t))                                                     \
 	X(pthread_exit, void, (void *))                                                         \
 	X(thrd_exit, void, (int))                                                               \
 	X(pthread_attr_getsigmask_np, int, (const pthread_attr_t *, sigset_t *))                \

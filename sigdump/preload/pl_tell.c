@@ -166,26 +166,45 @@ static void *diag_main(void *unused)
 	return unused; /* with it the C library ends the process: the others have gone */
 }
 
-/* The first thread leaves in a way that does not end the process. */
-static void leave(void)
+/* If that is the first thread: it leaves, or may leave, in a way that does not end the process. */
+static void leaves(pid_t tid)
 {
-	if (!dump_live || !dump_state_is_ours() || as_sys_gettid() != dump_state.pid)
+	if (!dump_live || !dump_state_is_ours() || tid != dump_state.pid)
 		return;
 	/* relaxed: the system call behind it orders it */
 	atomic_store_explicit(&dump_live->main_left, 1, memory_order_relaxed);
 	dump_told_ring();
 }
 
+/* The C library has no function that tells it, but the clock of a thread has its number in it. */
+static pid_t tid_of(pthread_t thread)
+{
+	clockid_t clock;
+
+	return pthread_getcpuclockid(thread, &clock) ? 0 : (pid_t)(~(unsigned)clock >> 3);
+}
+
+/* Whoever is cancelled may go on for a while, or for ever. */
+PL_EXPORT int pthread_cancel(pthread_t thread)
+{
+	const pid_t tid = tid_of(thread);
+	const int err = pl_real.pthread_cancel(thread);
+
+	if (!err)
+		leaves(tid);
+	return err;
+}
+
 PL_EXPORT __attribute__((noreturn)) void pthread_exit(void *value)
 {
-	leave();
+	leaves(as_sys_gettid());
 	pl_real.pthread_exit(value);
 	__builtin_unreachable();
 }
 
 PL_EXPORT __attribute__((noreturn)) void thrd_exit(int value)
 {
-	leave();
+	leaves(as_sys_gettid());
 	pl_real.thrd_exit(value);
 	__builtin_unreachable();
 }

@@ -31,11 +31,15 @@ for cxx in c++ clang++; do
 	check "$TMPDIR/$cxx/told"
 done
 
-# main has left: callbacks still answer, and the process ends with its last thread, not with ours
-start told leave
-await_ready
-usr1 1
-equal "$(select_records 'select(.t=="diag") | .text' "$(feed_of "$pid")")" '"4 jobs"' "callback behind main's end"
-finish
-equal "$rest $status" " 0" "main has left"
+# main has left, or was cancelled: callbacks still answer, and the process ends with its last thread,
+# not with ours
+for how in leave cancel; do
+	start told $how
+	await_ready
+	usr1 1
+	equal "$(select_records 'select(.t=="diag") | .text' "$(feed_of "$pid")")" '"4 jobs"' "$how: callback behind main's end"
+	finish
+	equal "$rest $status" " 0" "$how: main has left"
+	rm -rf "$FEED"
+done
 cleanup
