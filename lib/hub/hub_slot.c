@@ -49,7 +49,7 @@
 #include "lib/hub/hub_os.h"
 
 enum {
-	LOOK_EVERY = 16, /* slots given back per look at where the search for one begins */
+	LOOK_BYTES = 16 << 10, /* that may be given back without a look at where a search begins */
 	UP_SHARE = 4,  /* 1/4 of a class is never used for the class below */
 	WAY_SHARE = 4, /* 1/4 of it for one peer, each way */
 };
@@ -504,9 +504,11 @@ static void remember_hint(struct hub_slots *s, uint32_t ref)
 
 	if (pthread_mutex_trylock(&c->lock))
 		return;
-	/* claimers write to its line: not looked at for each slot that is given back */
-	if (c->freed++ % LOOK_EVERY == 0)
+	/* claimers write to its line: not looked at for each small slot that is given back */
+	if ((c->freed += s->map->klass[HUB_SLOT_REF_CLASS(ref)].bytes) >= LOOK_BYTES) {
+		c->freed = 0;
 		c->cursor = hub_get32(&mirror->hint);
+	}
 	if (i < c->cursor) {
 		hub_put32(&mirror->hint, i); /* the next search starts low: a compact file */
 		c->cursor = i;

@@ -33,7 +33,8 @@ struct hub_slot_class {
 	pthread_mutex_t lock;          /* of hint[]; only ever tried */
 	uint32_t hint[HUB_SLOT_HINTS]; /* freed here lately, the last one on top: still in the cache */
 	unsigned hints;
-	uint32_t freed, cursor;        /* slots freed here; the file's hint, as last seen */
+	uint64_t freed;                /* bytes of slots freed here since the file's hint was seen */
+	uint32_t cursor;               /* that hint */
 	_Atomic uint32_t known;        /* host: slots whose table is known to have pages */
 	_Atomic uint64_t *backed;      /* host: payload that is known to have pages */
 	_Atomic uint8_t *mine;         /* host: threads of it that have, or try to get, this slot */
