@@ -75,6 +75,7 @@ static int init_class(struct hub_slot_class *c, const struct hub_map_class *k,
 		      const struct hub_class *mirror, bool is_host)
 {
 	pthread_mutex_init(&c->lock, NULL);
+	c->freed = LOOK_BYTES;
 	if (!is_host)
 		return 0;
 	hub_put32(&c->known, mirror->slots_first);
