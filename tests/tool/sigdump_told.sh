@@ -1,7 +1,7 @@
 #!/bin/bash
 # Gauges, callbacks and dumps asked for by the program: in C and in C++, with the library and
 # without it.
-# time limit: 60
+# time limit: 120
 . tests/sigdump_lib.sh
 
 check() { # PROGRAM

@@ -195,3 +195,30 @@ TEST(proc_mem_serves_where_the_system_call_is_refused)
 	as_mem_fini(&mem);
 	T_EQ(mem.mem_fd, -1);
 }
+
+TEST(pages_to_avoid_are_read_only_where_they_are_there)
+{
+	char *p = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char byte = 1;
+
+	look_at(getpid());
+	p[4096] = 7;
+	as_mem_avoid(&mem, address(p), address(p + 8192));
+	T_EQ(as_mem_image(&mem, address(p), &byte, 1), -EFAULT);
+	T_EQ(as_mem_read(&mem, address(p), &byte, 1), -EFAULT);
+	T_EQ(as_mem_image(&mem, address(p + 4096), &byte, 1), 0);
+	T_EQ(byte, 7);
+	as_mem_forget(&mem);
+	T_EQ(as_mem_image(&mem, address(p), &byte, 1), 0);
+	T_EQ(byte, 0);
+}
+
+TEST(what_there_is_no_room_to_avoid_is_avoided_with_what_lies_before)
+{
+	look_at(getpid());
+	for (uint64_t i = 0; i < AS_MEM_AVOIDED + 4; i++)
+		as_mem_avoid(&mem, i * 0x10000, i * 0x10000 + 0x1000);
+	T_EQ(mem.avoids, AS_MEM_AVOIDED);
+	T_EQ(mem.avoid[AS_MEM_AVOIDED - 1].start, (AS_MEM_AVOIDED - 1) * 0x10000);
+	T_EQ(mem.avoid[AS_MEM_AVOIDED - 1].end, (AS_MEM_AVOIDED + 3) * 0x10000 + 0x1000);
+}

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -393,4 +396,34 @@ TEST(a_running_thread_waits_for_nothing)
 	T_EQ(code, -EAGAIN);
 	T_HAS(err.text, "is running");
 	T_EQ(proc_wait_read(child, child, &wait, &err), -ESRCH);
+}
+
+/* With a page of which only a userfaultfd's owner could say what is in it. */
+TEST(a_page_that_somebody_else_has_to_fill_in_is_not_waited_for)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	void *const page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffdio_register reg = { .range = { (uintptr_t)page, 4096 },
+				       .mode = UFFDIO_REGISTER_MODE_MISSING };
+	const int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	const uint64_t at = (uintptr_t)page;
+	const struct {
+		long nr;
+		uint64_t args[6];
+		const char *text;
+	} call[] = { { SYS_nanosleep, { at }, "nanosleep" },
+		     { SYS_openat, { (uint64_t)AT_FDCWD, at }, "open" },
+		     { SYS_connect, { 900, at, 16 }, "connect of fd 900" },
+		     { SYS_poll, { at, 2, (uint64_t)-1 }, "poll, no timeout" } };
+	struct proc_wait wait;
+	char buf[256];
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) != 0)
+		t_skip("no userfaultfd here");
+	T_OK(page != MAP_FAILED && ioctl(fd, UFFDIO_REGISTER, &reg) == 0);
+	for (size_t i = 0; i < sizeof(call) / sizeof(call[0]); i++) {
+		proc_wait_decode(call[i].nr, call[i].args, &wait);
+		proc_wait_look(getpid(), gettid(), &wait);
+		T_STR(proc_wait_text(&wait, buf, sizeof(buf)), call[i].text);
+	}
 }
