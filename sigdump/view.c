@@ -11,7 +11,7 @@
 #include "lib/state/source.h"
 #include "lib/state/symbolize.h"
 
-enum { COLUMNS = 100, HISTORY = 1 << 20 };
+enum { COLUMNS = 100, HISTORY_DUMPS = 4, HISTORY_LEAST = 1 << 15, HISTORY_MOST = 1 << 20 };
 
 /* ---- records ----------------------------------------------------------------------------------- */
 
@@ -186,8 +186,8 @@ static int judge_and_print(FILE *out, struct source *src, struct sym_cache *cach
 }
 
 /*
- * How much of the feeds to read: the dumps, and what was written shortly before, which tells since
- * when threads have not moved. A feed may have grown for days.
+ * How much of the feeds to read: the dumps, and the few before them, which tell since when threads
+ * have not moved. A feed may have grown for days, and to read a MiB takes longer than all the rest.
  */
 static uint64_t recent_bytes(const struct view_part *parts, size_t n)
 {
@@ -196,7 +196,10 @@ static uint64_t recent_bytes(const struct view_part *parts, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (parts[i].to - parts[i].from > longest)
 			longest = parts[i].to - parts[i].from;
-	return longest + HISTORY;
+	uint64_t history = HISTORY_DUMPS * longest;
+
+	history = history > HISTORY_LEAST ? history : HISTORY_LEAST;
+	return longest + (history < HISTORY_MOST ? history : HISTORY_MOST);
 }
 
 int view_processes(FILE *out, const struct view_part *parts, size_t n, uint64_t family,
