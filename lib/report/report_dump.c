@@ -9,6 +9,7 @@
 
 #include "lib/report/report_priv.h"
 #include "lib/state/ends.h"
+#include "lib/state/lock.h"
 
 struct dump_stack { /* threads of the process with one stack */
 	unsigned index;
@@ -370,6 +371,16 @@ static const char *place_of(const struct state_stack *s)
 	return s->frames && s->frame[0].function ? s->frame[0].function : "code without a name";
 }
 
+/* Its only thread waits for a wake-up by another one: by a signal's handler at most. It may mean to
+ * sleep for ever, or a fork has left those behind who would wake it. */
+static bool is_alone(const struct dump *d, const struct state_thread *t)
+{
+	const struct state_lock *lock = t->lock;
+
+	return d->threads == 1 && lock && lock->word && lock->is_private && !lock->is_timed &&
+	       !lock_has_owner(lock->kind);
+}
+
 /* Without a finding, what is everybody about? One sentence, led by the stack to look at first. */
 static void put_summary(const struct paper *p, const struct dump *d)
 {
@@ -401,6 +412,9 @@ static void put_summary(const struct paper *p, const struct dump *d)
 			used += snprintf(text + used, sizeof(text) - (size_t)used, ", %zu%s %s", more,
 					 k == s->doing ? " more" : "", thread_doing_word(k));
 	}
+	if (is_alone(d, t) && used < (int)sizeof(text))
+		snprintf(text + used, sizeof(text) - (size_t)used, "; it has no other thread that could "
+			 "wake it");
 	paper_label(p, 0, "SUMMARY", REPORT_COLUMN, INK_PLAIN, text);
 }
 

@@ -91,6 +91,18 @@ for x, y in (a, b), (b, a): threading.Thread(target=take, args=(x, y)).start()' 
 		fail "locks of Python: $(cat "$TMPDIR/text")"
 	end
 
+	# the only thread of a fork, and a lock that it shares with nobody
+	python3 -c '
+import os, threading
+lock = threading.Lock()
+lock.acquire()
+if os.fork() == 0: lock.acquire()
+os.wait()' & children=$!
+	until [ -n "$(pgrep -P $children -x python3)" ]; do sleep 0.02; done
+	children="$children $(pgrep -P $children -x python3)"
+	says "a fork" ${children##* } 'idle in sem_wait on 0x[0-9a-f]+ \(S1\), 0 running; it has no other thread that could wake it'
+	end
+
 	# a database that somebody else has locked: nobody waits for a lock, each naps and tries again
 	python3 -c '
 import sqlite3, sys, time
