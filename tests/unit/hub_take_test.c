@@ -243,6 +243,11 @@ TEST(an_answer_comes_although_the_announcement_of_who_waits_was_written_over)
 	hub_live_destroy(hub);
 }
 
+static bool nothing_ticks(void *hub)
+{
+	return !hub_get32(&((struct shmhub *)hub)->ticking);
+}
+
 /* Nothing is pending here, so it is the sender who finds it. */
 TEST(a_ring_that_makes_no_sense_is_found_by_who_sends)
 {
@@ -252,6 +257,7 @@ TEST(a_ring_that_makes_no_sense_is_found_by_who_sends)
 	int r;
 
 	T_EQ(shmhub_call(hub, peer, LIVE_ECHO, "x", 1, 10000, NULL), 0);
+	hub_live_until(nothing_ticks, hub, "nobody else looks");
 	T_EQ(shmhub_notify(hub, peer, SCRIBBLE, &what, sizeof(what), 10000, 0), 0);
 	hub_live_until(is_tail_ahead, hub, "it has scribbled");
 	while (!(r = shmhub_notify(hub, peer, LIVE_SINK, NULL, 0, 0, SHMHUB_NOWAIT)))
