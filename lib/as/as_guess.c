@@ -281,14 +281,36 @@ enum belief {
 	BELIEVED,
 };
 
-/* Whether the frame at hand leads on to a return address: one step of CFI further. */
+static bool looks_like_frame(uint64_t fp, uint64_t sp)
+{
+	return fp >= sp && fp - sp < FRAME_MAX && !(fp & 7);
+}
+
+/* Whether the word above the one at fp is an address of code, or even one behind a call. */
+static bool is_record(struct as_unwinder *u, uint64_t fp, bool want_call)
+{
+	uint64_t ra;
+
+	u->mem.probing = true;
+	const int err = as_mem_word(&u->mem, fp + 8, &ra);
+
+	u->mem.probing = false;
+	return !err && as_modules_find(&u->modules, ra) &&
+	       (!want_call || call_before(u, ra).kind != CALL_NONE);
+}
+
+/* Whether the frame at hand leads on to a return address: one step of CFI further, or of frame records
+ * where there is none. */
 static enum belief look_ahead(struct as_unwinder *u, const struct as_regs *regs)
 {
 	const struct as_row row = as_row_find(u, regs->v[AS_RIP] - 1);
 	struct as_regs caller = *regs;
 
 	if (row.flags & AS_ROW_NONE)
-		return MAY_BE;
+		return as_regs_has(regs, AS_RBP) && looks_like_frame(regs->v[AS_RBP], regs->v[AS_RSP]) &&
+				       is_record(u, regs->v[AS_RBP], true)
+			       ? BELIEVED
+			       : MAY_BE;
 	/* where a wrong guess leads may be far away: the window stays where the search is */
 	u->mem.probing = true;
 	const int err = as_row_apply(u, &row, &caller);
@@ -406,24 +428,6 @@ static int search_frame_end(struct as_unwinder *u, const struct as_row *row, boo
 }
 
 /* ---- no CFI at all ---------------------------------------------------------------------- */
-
-static bool looks_like_frame(uint64_t fp, uint64_t sp)
-{
-	return fp >= sp && fp - sp < FRAME_MAX && !(fp & 7);
-}
-
-/* Whether the word above the one at fp is an address of code, or even one behind a call. */
-static bool is_record(struct as_unwinder *u, uint64_t fp, bool want_call)
-{
-	uint64_t ra;
-
-	u->mem.probing = true;
-	const int err = as_mem_word(&u->mem, fp + 8, &ra);
-
-	u->mem.probing = false;
-	return !err && as_modules_find(&u->modules, ra) &&
-	       (!want_call || call_before(u, ra).kind != CALL_NONE);
-}
 
 /*
  * A frame record {caller's frame pointer, return address} at fp. Interpreters push return

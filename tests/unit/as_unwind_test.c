@@ -345,7 +345,8 @@ TEST(jit_code_is_walked_by_its_frame_pointer_and_flagged)
 	const unsigned jit = frame_in(jit_code, sizeof(code));
 
 	T_EQ(as_modules_find(&peek->unwinder.modules, thread.frame[jit])->kind, AS_MODULE_JIT);
-	T_EQ(has_flag(jit, AS_FRAME_GUESSED), 0);
+	/* where a build has frame pointers, the end of hold()'s own frame has to be searched */
+	T_EQ(has_flag(jit, AS_FRAME_GUESSED), *(const uint8_t *)hold == 0x55);
 	T_EQ(has_flag(jit + 1, AS_FRAME_GUESSED), 1);
 	T_EQ(frame_of((const void *)call_jit), jit + 1);
 	T_EQ(thread.end, AS_END_BOTTOM);
