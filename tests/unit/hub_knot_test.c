@@ -244,6 +244,31 @@ TEST(of_chains_that_wait_for_each_other_one_is_told)
 	hub_live_destroy(hub);
 }
 
+static bool a_handler_waits(void *arg)
+{
+	struct shmhub *hub = arg;
+
+	pthread_mutex_lock(&hub->knot_lock);
+	const bool waits = hub->knot;
+
+	pthread_mutex_unlock(&hub->knot_lock);
+	return waits;
+}
+
+/* The request is in no table any more; its handler goes on, and it keeps its slot. */
+TEST(a_request_that_waits_for_the_slot_of_one_that_was_cancelled_is_told)
+{
+	struct shmhub *hub = make_hub(1, 4);
+	uint8_t *data = make_body((struct body){ 2, 1, 1 });
+	uint64_t call;
+
+	T_EQ(shmhub_call_start(hub, 1, DOWN, data, SIZE, DEADLINE_MS, 0, &call), 0);
+	hub_live_until(a_handler_waits, hub, "the last of the chain waits");
+	T_EQ(shmhub_cancel(hub, call), 0);
+	free(data);
+	hub_live_destroy(hub); /* all slots are free before the deadline */
+}
+
 /* ---- not found ---------------------------------------------------------------------------------- */
 
 /* What it waits for is held by others, who will answer some day. */
