@@ -259,6 +259,24 @@ void hub_live_until(bool (*cond)(void *arg), void *arg, const char *what)
 	}
 }
 
+struct used_wanted {
+	struct shmhub *hub;
+	uint32_t slots;
+};
+
+static bool so_many_are_used(void *arg)
+{
+	const struct used_wanted *w = arg;
+
+	return hub_live_slots_used(w->hub) == w->slots;
+}
+
+void hub_live_until_used(struct shmhub *hub, uint32_t slots)
+{
+	hub_live_until(so_many_are_used, &(struct used_wanted){ hub, slots },
+		       "so many slots are in use");
+}
+
 struct state_wanted {
 	struct shmhub *hub;
 	unsigned peer, state, incarnation;

@@ -65,6 +65,8 @@ uint32_t hub_live_calls_pending(const struct shmhub *hub);
 
 /* Until cond() is true, without spinning hard; fails the test after 10 s. */
 void hub_live_until(bool (*cond)(void *arg), void *arg, const char *what);
+/* Until so many slots of all classes are in use. */
+void hub_live_until_used(struct shmhub *hub, uint32_t slots);
 /* Until the peer's state is `state`, and its incarnation at least `incarnation`. */
 void hub_live_until_state(struct shmhub *hub, unsigned peer, unsigned state, unsigned incarnation);
 

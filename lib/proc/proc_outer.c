@@ -1,12 +1,13 @@
 #include "lib/proc/proc_outer.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "lib/as/as_dir.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/grow.h"
 #include "lib/proc/proc_ident.h"
@@ -100,21 +101,20 @@ static int put(struct proc_outer *o, pid_t inner, pid_t outer)
 static int put_threads(struct proc_outer *o, pid_t pid)
 {
 	struct proc_status status;
+	struct as_dir tasks;
 	char path[64];
 	int e = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	DIR *d = opendir(path);
-
-	if (!d)
+	if (as_dir_open(&tasks, AT_FDCWD, path))
 		return 0;
-	for (const struct dirent *t; !e && (t = readdir(d));) {
-		const pid_t tid = (pid_t)atoi(t->d_name);
+	for (const char *name; !e && (name = as_dir_next(&tasks));) {
+		const pid_t tid = as_dir_number(name);
 
 		if (tid > 0 && proc_status(pid, tid, &status, NULL) == 0 && status.inner_pid > 0)
 			e = put(o, status.inner_pid, tid);
 	}
-	closedir(d);
+	as_dir_close(&tasks);
 	return e;
 }
 

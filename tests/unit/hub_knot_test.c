@@ -151,20 +151,6 @@ static int end(struct asker *a)
 	return a->result;
 }
 
-struct used { struct shmhub *hub; uint32_t slots; };
-
-static bool so_many_are_used(void *arg)
-{
-	const struct used *u = arg;
-
-	return hub_live_slots_used(u->hub) == u->slots;
-}
-
-static void until_used(struct shmhub *hub, uint32_t slots)
-{
-	hub_live_until(so_many_are_used, &(struct used){ hub, slots }, "so many slots are in use");
-}
-
 struct passes { struct shmhub *hub; uint32_t n; };
 
 static bool so_many_passes(void *arg)
@@ -215,7 +201,7 @@ TEST(peers_that_wait_for_slots_of_requests_to_each_other_are_told)
 		T_EQ(shmhub_notify(hub, i + 1, LATE, NULL, 0, DEADLINE_MS, 0), 0);
 	for (unsigned i = 0; i < PEERS; i++)
 		start(&a[i], hub, i + 1, DOWN, (struct body){ 1, 1, 1 });
-	until_used(hub, PEERS); /* one is kept for answers */
+	hub_live_until_used(hub, PEERS); /* one is kept for answers */
 	T_EQ(write(gate[1], go, PEERS), PEERS);
 	for (unsigned i = 0; i < PEERS; i++) {
 		const int r = end(&a[i]);
@@ -280,7 +266,7 @@ TEST(a_request_that_waits_for_the_slot_of_another_gets_it)
 
 	for (unsigned i = 0; i < 2; i++)
 		start(&slow[i], hub, i + 2, LATE, (struct body){ 0, 1, 1 });
-	until_used(hub, 2);
+	hub_live_until_used(hub, 2);
 	start(&nested, hub, 1, DOWN, (struct body){ 1, 1, 1 });
 	wait_passes(hub, 3);
 	T_EQ(write(gate[1], go, 2), 2);
@@ -301,7 +287,7 @@ TEST(a_wait_for_a_slot_ends_when_the_call_is_cancelled_that_it_is_for)
 
 	for (unsigned i = 0; i < 2; i++)
 		start(&slow[i], hub, i + 2, LATE, (struct body){ 0, 1, 1 });
-	until_used(hub, 2);
+	hub_live_until_used(hub, 2);
 	T_EQ(shmhub_call_start(hub, 1, DOWN, data, SIZE, DEADLINE_MS, 0, &call), 0);
 	wait_passes(hub, 1);
 	T_EQ(shmhub_cancel(hub, call), 0);

@@ -220,20 +220,6 @@ static unsigned read_filled(struct shmhub *hub, uint64_t call, unsigned flags, u
 	return got;
 }
 
-struct used { struct shmhub *hub; uint32_t slots; };
-
-static bool so_many_are_used(void *arg)
-{
-	const struct used *u = arg;
-
-	return hub_live_slots_used(u->hub) == u->slots;
-}
-
-static void until_used(struct shmhub *hub, uint32_t slots)
-{
-	hub_live_until(so_many_are_used, &(struct used){ hub, slots }, "so many slots are in use");
-}
-
 static bool peer_1_waits(void *hub)
 {
 	return hub_get32(&hub_map_peer(&((struct shmhub *)hub)->map, 1)->peer_wants);
@@ -313,7 +299,7 @@ static void set_the_table(struct bad_order *o, bool answers_come)
 	o->hub = make_hub(0);
 	o->unread[0] = start_small(o->hub, 2, RESERVE);
 	o->unread[1] = start_small(o->hub, 2, RESERVE);
-	until_used(o->hub, 2);
+	hub_live_until_used(o->hub, 2);
 	if (answers_come) {
 		open_gate(2);
 		until_unread(o->hub, o->unread[0]);
@@ -321,7 +307,7 @@ static void set_the_table(struct bad_order *o, bool answers_come)
 	}
 	o->first = start_large(o->hub, 1, LATE);
 	o->held = start_large(o->hub, 3, LATE);
-	until_used(o->hub, SLOTS);
+	hub_live_until_used(o->hub, SLOTS);
 }
 
 static void let_peer_1_wait(struct bad_order *o)
@@ -537,7 +523,7 @@ TEST(an_answer_that_a_peer_cannot_look_at_now_gives_way)
 	const uint64_t held[2] = { start_large(hub, 2, LATE), start_large(hub, 3, LATE) };
 	const uint64_t first = start_large(hub, 1, ASK_AND_WAIT); /* the last but the kept one */
 
-	until_used(hub, SLOTS); /* with what the host says to peer 1 */
+	hub_live_until_used(hub, SLOTS); /* with what the host says to peer 1 */
 	open_gate(1);
 	read_filled(hub, first, 0, 1);
 	T_EQ(shmhub_call(hub, 1, GIVE, NULL, 0, PATIENCE_MS, NULL), 0); /* what it was told was right */
@@ -588,7 +574,7 @@ TEST(a_queued_answer_gets_the_slot_of_an_unread_one_while_all_handlers_wait)
 
 	for (unsigned i = 0; i < 3; i++)
 		T_EQ(shmhub_reserve(hub, i + 1, SIZE, 0, &buf[i]), 0);
-	until_used(hub, SLOTS);
+	hub_live_until_used(hub, SLOTS);
 	T_EQ(shmhub_notify(hub, 1, ASK, NULL, 0, PATIENCE_MS, 0), 0); /* nobody waits */
 	hub_live_until(an_answer_is_queued, hub, "the answer to peer 1 waits for a slot");
 	T_EQ(spilled(hub), 0);
